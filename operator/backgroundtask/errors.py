@@ -1,14 +1,15 @@
 """The three errors that cross a module wall, named after what has to happen next.
 
-Adapters translate foreign errors into these, chained (`raise Blocked(...) from e`), so that nothing above `aws/` and `kube/` ever sees a
-`ClientError` or an `ApiException`. Anything else that travels is a bug: it is logged with its traceback, counted and retried.
+Adapters translate foreign errors into these, chained (`raise Blocked(...) from e`), so that nothing above `aws/` and
+`kube/` ever sees a `ClientError` or an `ApiException`. Anything else that travels is a bug: it is logged with its
+traceback, counted and retried.
 
-`reason` is a CamelCase word that goes into a condition as it is; the message is one sentence for the person who reads the condition: what is
-wrong and what to change, without times, request ids or values of env.
+`reason` is a CamelCase word that goes into a condition as it is. The message is one sentence for the person who reads
+the condition: what is wrong and what to change, without times, request ids or values of env.
 """
 
 
-class Expected(Exception):  # noqa: N818 - named after what happens next, not after what it is
+class Expected(Exception):  # noqa: N818 - its kinds are named after what happens next, not after what they are
     """What the three have in common; never raised itself."""
 
     def __init__(self, reason: str, message: str) -> None:
