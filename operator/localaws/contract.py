@@ -7,7 +7,7 @@ and never blocks: all state belongs to that one loop, so there are no locks.
 from __future__ import annotations
 
 import asyncio
-import datetime
+import datetime as dt
 from collections.abc import Coroutine, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
@@ -42,10 +42,10 @@ class AwsError(Exception):
 class Clock(Protocol):
     """Virtual time. It runs as fast as it is told to and can be moved forward; every service asks only this clock."""
 
-    def now(self) -> datetime.datetime:
+    def now(self) -> dt.datetime:
         """The virtual moment, aware, in UTC."""
 
-    async def sleep_until(self, moment: datetime.datetime) -> None:
+    async def sleep_until(self, moment: dt.datetime) -> None:
         """Return once `now() >= moment`; an advance of the clock wakes all whose moment has come, earliest first."""
 
 
