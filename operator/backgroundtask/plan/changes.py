@@ -1,0 +1,237 @@
+"""What is wanted against what is there: the plan that leads from one to the other.
+
+    definition            | schedules                      | retire
+    ----------------------+--------------------------------+---------------------------------------------
+    the digest is there   | missing: Create                | every other revision, once it is old enough
+    → Keep                | differs, ours: Update          | and no active run uses it
+    it is not → Register  | not wanted, ours: Remove       |
+                          | differs, a stranger's: refused |
+
+The types carry the order: a schedule is rendered only with the revision that `Keep` or `Register` brings, and what is
+retired was replaced before. Pure: an empty plan writes nothing.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
+from typing import assert_never
+
+from backgroundtask.errors import Rejected
+from backgroundtask.plan.definition import Definition, digest_of
+from backgroundtask.plan.schedule import Schedule
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Revision:
+    """A task definition that ECS holds. Marks are None where it bears none: it was registered by a stranger."""
+
+    arn: str
+    digest: str | None
+    owner: str | None
+    uid: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Desired:
+    """What a task asks for. The schedules point at no revision yet."""
+
+    definition: Definition
+    schedules: tuple[Schedule, ...]
+    uid: str
+
+    @property
+    def owner(self) -> str:
+        """The mark that everything of this task bears."""
+        return str(self.definition.owner)
+
+    @property
+    def digest(self) -> str:
+        """Equal for equal wishes: what the status remembers, so that a restart need not ask AWS."""
+        return digest_of([self.definition.digest, [one.to_scheduler() for one in self.schedules]])
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Found:
+    """A schedule as it stands in AWS, and when it was last changed there."""
+
+    schedule: Schedule
+    arn: str
+    changed: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Observed:
+    """What AWS holds for a task: the ACTIVE revisions of its family, newest first, and its schedules by name."""
+
+    revisions: tuple[Revision, ...] = ()
+    schedules: Mapping[str, Found] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Keep:
+    """The revision is there."""
+
+    revision: Revision
+
+
+@dataclass(frozen=True, slots=True)
+class Register:
+    """The revision has to be registered."""
+
+    definition: Definition
+
+
+@dataclass(frozen=True, slots=True)
+class Create:
+    """A schedule that is missing."""
+
+    schedule: Schedule
+
+
+@dataclass(frozen=True, slots=True)
+class Update:
+    """A schedule that differs; both sides, as UpdateSchedule replaces the whole."""
+
+    before: Schedule
+    after: Schedule
+
+
+@dataclass(frozen=True, slots=True)
+class Remove:
+    """A schedule that is no longer wanted."""
+
+    schedule: Schedule
+
+
+Change = Create | Update | Remove
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Plan:
+    """What to do, in the order of its fields.
+
+    `pause` switches schedules off before anything that may be refused, so that `suspend` holds whatever else is in the
+    spec. `retire` holds what may be deregistered now; `retire_at` is the moment when more may be.
+    """
+
+    definition: Keep | Register
+    pause: tuple[Update, ...] = ()
+    schedules: tuple[Change, ...] = ()
+    retire: tuple[Revision, ...] = ()
+    retire_at: datetime | None = None
+
+    @property
+    def is_empty(self) -> bool:
+        """Nothing is to be written."""
+        return isinstance(self.definition, Keep) and not (self.pause or self.schedules or self.retire)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Teardown:
+    """The end of a task: schedules first, so that nothing starts; then the tasks; then the revisions."""
+
+    schedules: tuple[Remove, ...]
+    retire: tuple[Revision, ...]
+
+
+def plan(
+    desired: Desired,
+    observed: Observed,
+    *,
+    now: datetime,
+    retire_after: timedelta,
+    unscheduled_since: datetime,
+    in_use: frozenset[str] = frozenset(),
+) -> Plan:
+    """The plan for a task that is to exist.
+
+    `retire_after` is how long a firing may still start the revision that its schedule pointed at; `unscheduled_since`
+    stands in for the schedule's last change where there is no schedule; `in_use` are the revisions (ARNs) of active
+    runs.
+
+    Raises:
+        Rejected: NotOwned, where a schedule or the family belongs to someone else.
+    """
+    refuse_strangers(observed, desired.owner)
+    kept = next((one for one in observed.revisions if one.digest == desired.definition.digest), None)
+    arn = kept.arn if kept else None
+    changes = tuple(_changes(desired, observed, arn))
+    waiting = [one for one in observed.revisions if one.arn != arn and one.arn not in in_use]
+    replaced = max((found.changed for found in observed.schedules.values()), default=unscheduled_since)
+    due = replaced + retire_after
+    settled = kept is not None and not changes
+    return Plan(
+        definition=Keep(kept) if kept else Register(desired.definition),
+        pause=() if kept else tuple(_pauses(changes)),
+        schedules=changes,
+        retire=tuple(waiting) if settled and due <= now else (),
+        retire_at=_next_retirement(waiting, settled=settled, due=due, now=now, retire_after=retire_after),
+    )
+
+
+def pause(observed: Observed, owner: str) -> tuple[Update, ...]:
+    """Switch off every schedule that is ours and leave the rest: the answer to a right that was taken away."""
+    ours = (found.schedule for found in observed.schedules.values() if found.schedule.owner == owner)
+    return tuple(Update(one, replace(one, enabled=False)) for one in ours if one.enabled)
+
+
+def teardown(observed: Observed, owner: str) -> Teardown:
+    """The plan for a task that is to go. What a stranger owns stays where it is."""
+    ours = (found.schedule for found in observed.schedules.values() if found.schedule.owner == owner)
+    return Teardown(
+        schedules=tuple(Remove(one) for one in sorted(ours, key=lambda one: one.name)),
+        retire=tuple(one for one in observed.revisions if one.owner == owner),
+    )
+
+
+def refuse_strangers(observed: Observed, owner: str) -> None:
+    """Touch only what bears our mark.
+
+    Raises:
+        Rejected: NotOwned, naming the object and its owner.
+    """
+    for found in observed.schedules.values():
+        if found.schedule.owner != owner:
+            raise Rejected("NotOwned", _not_owned(f"Schedule {found.schedule.name}", found.schedule.owner))
+    for revision in observed.revisions:
+        if revision.owner != owner:
+            raise Rejected("NotOwned", _not_owned(f"Task definition {revision.arn}", revision.owner))
+
+
+def _not_owned(what: str, owner: str | None) -> str:
+    whose = f"belongs to {owner}" if owner else "was not made by this operator"
+    return f"{what} {whose}: delete it there, or rename this task."
+
+
+def _changes(desired: Desired, observed: Observed, arn: str | None) -> list[Change]:
+    wanted = {one.name: one.pointing_at(arn) if arn else one for one in desired.schedules}
+    changes: list[Change] = []
+    for name, schedule in sorted(wanted.items()):
+        found = observed.schedules.get(name)
+        if found is None:
+            changes.append(Create(schedule))
+        elif found.schedule != schedule:
+            changes.append(Update(found.schedule, schedule))
+    unwanted = sorted(observed.schedules.keys() - wanted.keys())
+    return changes + [Remove(observed.schedules[name].schedule) for name in unwanted]
+
+
+def _pauses(changes: tuple[Change, ...]) -> list[Update]:
+    paused = []
+    for change in changes:
+        match change:
+            case Update(before, after) if before.enabled and not after.enabled:
+                paused.append(Update(before, replace(before, enabled=False)))
+            case Create() | Update() | Remove():
+                continue
+            case _:
+                assert_never(change)
+    return paused
+
+
+def _next_retirement(
+    waiting: list[Revision], *, settled: bool, due: datetime, now: datetime, retire_after: timedelta
+) -> datetime | None:
+    if not waiting or (settled and due <= now):
+        return None
+    return due if settled else now + retire_after

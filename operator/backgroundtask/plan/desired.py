@@ -1,0 +1,169 @@
+"""From what a user wrote to what AWS has to hold, with every refusal that needs no question to AWS.
+
+A task may use what its LaunchTemplate offers to its namespace and nothing else: creating a task is running code as its
+role, so the checks are made here, at each reconcile, and not only when the object was admitted.
+"""
+
+import difflib
+import re
+from dataclasses import dataclass
+
+from backgroundtask.api.env import EnvSource
+from backgroundtask.api.task import TaskSpec
+from backgroundtask.api.template import TemplateSpec
+from backgroundtask.cron import parse, time_zone, to_aws
+from backgroundtask.errors import Rejected
+from backgroundtask.plan.changes import Desired
+from backgroundtask.plan.definition import Definition, Logs
+from backgroundtask.plan.names import Owner
+from backgroundtask.plan.schedule import SCHEDULED_TIME, Placement, Schedule, run_task_request
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Site:
+    """A LaunchTemplate with what its verification found out: the place where tasks run."""
+
+    template: str  # name
+    spec: TemplateSpec
+    cluster: str  # ARN
+    group: str  # of schedules
+
+    @property
+    def placement(self) -> Placement:
+        """Where and on what a task of this template runs."""
+        network = self.spec.network
+        return Placement(
+            cluster=self.cluster,
+            subnets=tuple(sorted(network.subnets)),
+            security_groups=tuple(sorted(network.security_groups)),
+            public_ip=network.assign_public_ip,
+            providers=tuple(
+                (one.capacity_provider, one.weight, one.base or 0) for one in self.spec.capacity_provider_strategy
+            ),
+            platform_version=self.spec.platform_version,
+        )
+
+
+def schedule_group(spec: TemplateSpec, installation: str) -> str:
+    """The schedule group of a template: its own, or the installation's."""
+    return spec.schedule_group or f"bgt-{installation}"
+
+
+def logs(owner: Owner, spec: TemplateSpec) -> Logs:
+    """Where the output of a task's containers goes."""
+    return Logs(
+        group=spec.logs.group,
+        region=spec.region,
+        stream_prefix=f"{owner.namespace}/{owner.name}",
+        mode=spec.logs.mode,
+    )
+
+
+def desired(owner: Owner, uid: str, spec: TaskSpec, site: Site) -> Desired:
+    """What AWS has to hold for a task.
+
+    Raises:
+        Rejected: NamespaceNotAllowed, TaskRoleNotOffered, SecretNotAllowed, InvalidSchedule or UnknownTimeZone.
+    """
+    refuse_namespace(owner.namespace, site.template, site.spec)
+    definition = _definition(owner, spec, site)
+    return Desired(definition=definition, schedules=tuple(_schedules(owner, uid, spec, site)), uid=uid)
+
+
+def refuse_namespace(namespace: str, template: str, spec: TemplateSpec) -> None:
+    """Refuse a namespace that the template does not list. An empty list is nobody, `*` is everybody.
+
+    Raises:
+        Rejected: NamespaceNotAllowed.
+    """
+    if namespace in spec.namespaces or "*" in spec.namespaces:
+        return
+    raise Rejected(
+        "NamespaceNotAllowed",
+        f"LaunchTemplate {template} does not list namespace {namespace} in spec.namespaces: "
+        "ask its owner to add it, or name another template.",
+    )
+
+
+def _definition(owner: Owner, spec: TaskSpec, site: Site) -> Definition:
+    secrets = {}
+    for one in spec.env:
+        if one.value_from:
+            secrets[one.name] = _allowed_secret(one.name, _reference(one.value_from), owner.namespace, site)
+    return Definition(
+        owner=owner,
+        image=spec.image,
+        cpu=spec.cpu,
+        memory=spec.memory,
+        command=tuple(spec.command),
+        entry_point=tuple(spec.entry_point),
+        env={one.name: one.value or "" for one in spec.env if not one.value_from},
+        secrets=secrets,
+        task_role=_task_role(spec.task_role, site),
+        execution_role=site.spec.execution_role_arn,
+        architecture=spec.cpu_architecture,
+        storage=spec.ephemeral_storage_gib,
+        stop_timeout=spec.termination_grace_period_seconds,
+        logs=logs(owner, site.spec),
+        tags={**spec.tags, **site.spec.tags},
+    )
+
+
+def _schedules(owner: Owner, uid: str, spec: TaskSpec, site: Site) -> list[Schedule]:
+    if not spec.cron:
+        return []
+    time_zone(spec.time_zone)
+    request = run_task_request(
+        owner=owner,
+        uid=uid,
+        definition_arn="",
+        placement=site.placement,
+        slot=SCHEDULED_TIME,
+        token=f"{owner.token_prefix}{SCHEDULED_TIME}",
+    )
+    return [
+        Schedule(
+            name=owner.schedule_name(part),
+            group=site.group,
+            expression=expression,
+            time_zone=spec.time_zone,
+            enabled=not spec.suspend,
+            request=request,
+            role=site.spec.scheduler_role_arn,
+            dead_letters=site.spec.queues.ticks,
+            owner=str(owner),
+            uid=uid,
+        )
+        for part, expression in enumerate(to_aws(parse(spec.cron)))
+    ]
+
+
+def _task_role(name: str | None, site: Site) -> str | None:
+    if name is None:
+        return None
+    offered = site.spec.task_roles
+    if name in offered:
+        return offered[name]
+    near = difflib.get_close_matches(name, offered, n=1)
+    hint = f"did you mean {near[0]}?" if near else f"it offers {', '.join(sorted(offered)) or 'none'}."
+    raise Rejected("TaskRoleNotOffered", f"LaunchTemplate {site.template} offers no task role named {name}: {hint}")
+
+
+def _allowed_secret(variable: str, reference: str, namespace: str, site: Site) -> str:
+    for pattern in site.spec.secrets:
+        if _matches(pattern.replace("{namespace}", namespace), reference):
+            return reference
+    raise Rejected(
+        "SecretNotAllowed",
+        f"The secret of env variable {variable} matches none of spec.secrets of LaunchTemplate {site.template} "
+        f"for namespace {namespace}: use one that it allows, or ask its owner.",
+    )
+
+
+def _reference(source: EnvSource) -> str:
+    return source.secrets_manager or source.ssm_parameter or ""
+
+
+def _matches(pattern: str, text: str) -> bool:
+    """`*` stands for any characters; nothing else is special, so that an ARN can be copied as it is."""
+    return re.fullmatch(".*".join(re.escape(part) for part in pattern.split("*")), text, re.DOTALL) is not None

@@ -1,0 +1,104 @@
+"""What an ECS task is doing, and how it ended: from the container that is ours, never from the first one of a list.
+
+A task that stopped succeeded if and only if its container `aws-bg-task` exited with 0. A missing container or exit code
+never counts as success (ECS leaves them out where the task failed to start).
+"""
+
+import re
+from dataclasses import dataclass
+from datetime import datetime
+
+from backgroundtask.api.phases import Phase
+
+_TEXT_LENGTH = 512
+_SIGKILL = 137
+_CAUSES = (  # the words of a stopped reason or a container's reason → what a person calls it
+    ("OutOfMemory", "OutOfMemory"),
+    ("CannotPullContainerError", "ImagePullFailed"),
+    ("CannotPullImageManifestError", "ImagePullFailed"),
+    ("ResourceInitializationError: unable to pull secrets", "SecretUnavailable"),
+    ("secret", "SecretUnavailable"),
+    ("CannotStartContainerError", "ContainerCannotStart"),
+    ("CannotCreateContainerError", "ContainerCannotStart"),
+    ("network interface", "NetworkUnavailable"),
+    ("ResourceInitializationError", "ResourceInitializationFailed"),
+    ("Capacity is unavailable", "CapacityUnavailable"),
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Task:
+    """An ECS task as an event or DescribeTasks tells it, in our nouns. `version` counts up with each change."""
+
+    arn: str
+    definition_arn: str
+    version: int
+    last_status: str
+    desired_status: str
+    exit_code: int | None = None  # of the container aws-bg-task
+    container_reason: str = ""
+    stop_code: str | None = None
+    stopped_reason: str = ""
+    created_at: datetime | None = None
+    started_at: datetime | None = None
+    stopped_at: datetime | None = None
+    uid: str | None = None  # BGT_TASK_UID: the UID of the BackgroundTask that it runs for
+    slot: datetime | None = None  # BGT_SCHEDULED_TIME
+
+    @property
+    def id(self) -> str:
+        """The last part of the ARN, which ECS uses in the names of log streams."""
+        return self.arn.rpartition("/")[2]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outcome:
+    """Where a task stands: the phase of its run, and why, in a CamelCase word and a sentence."""
+
+    phase: Phase
+    reason: str
+    message: str
+
+
+def outcome(task: Task) -> Outcome:
+    """The phase that a task gives its run."""
+    if task.last_status == "STOPPED":
+        return _ended(task)
+    if task.last_status in {"PROVISIONING", "PENDING", "ACTIVATING"}:
+        return Outcome(phase="Launching", reason="Launching", message="ECS is starting the task.")
+    return Outcome(phase="Running", reason="Running", message="The task runs.")
+
+
+def plain(text: str) -> str:
+    """A tenant's text on one line, without control characters and of bounded length."""
+    line = " ".join("".join(char if char.isprintable() else " " for char in text).split())
+    return line if len(line) <= _TEXT_LENGTH else line[: _TEXT_LENGTH - 1] + "…"
+
+
+def _ended(task: Task) -> Outcome:
+    if task.exit_code == 0:
+        return Outcome(phase="Succeeded", reason="Succeeded", message="The container exited with code 0.")
+    why = plain(": ".join(filter(None, (task.stopped_reason, task.container_reason))))
+    return Outcome(phase="Failed", reason=_failure(task), message=_sentence(task, why))
+
+
+def _failure(task: Task) -> str:
+    words = f"{task.stopped_reason} {task.container_reason}"
+    if task.stop_code in {"SpotInterruption", "TerminationNotice"}:
+        return "SpotInterruption"
+    cause = next((name for word, name in _CAUSES if re.search(re.escape(word), words, re.IGNORECASE)), None)
+    if cause == "OutOfMemory" or task.exit_code is None or task.stop_code == "TaskFailedToStart":
+        return cause or ("FailedToStart" if task.stop_code == "TaskFailedToStart" else "ExitCodeMissing")
+    if task.stop_code in {"UserInitiated", "ServiceSchedulerInitiated"}:
+        return "Stopped"
+    return "NonZeroExitCode"
+
+
+def _sentence(task: Task, why: str) -> str:
+    if task.exit_code is None:
+        start = "The container did not report an exit code"
+    elif task.exit_code == _SIGKILL:
+        start = "The container was killed (exit code 137)"
+    else:
+        start = f"The container exited with code {task.exit_code}"
+    return f"{start}: {why}" if why else f"{start}."

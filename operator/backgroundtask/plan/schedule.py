@@ -1,0 +1,194 @@
+"""A schedule of EventBridge Scheduler as we want it, and the RunTask request that it carries.
+
+One function renders the request for every way of launching, so a late launch by the operator is, to the letter, the
+launch that the schedule would have made. Knows Scheduler's documents; calls nothing.
+"""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+from backgroundtask.api.names import ENV_SCHEDULED_TIME, ENV_TASK_UID, MAIN_CONTAINER, TAG_PREFIX
+from backgroundtask.plan.names import Owner
+
+SCHEDULED_TIME = "<aws.scheduler.scheduled-time>"
+"""Scheduler replaces it with the slot's time, as text, wherever it stands in the target's Input."""
+
+RUN_TASK = "arn:aws:scheduler:::aws-sdk:ecs:runTask"
+MAXIMUM_AGE = 3000
+"""Seconds after its slot that Scheduler may still start a task: ECS forgets the token of a short task an hour after it
+ended, and a retry that comes later would start a second one (Amazon ECS API, "Ensuring idempotency")."""
+
+_RETRY_ATTEMPTS = 185  # Scheduler's own maximum: the age decides
+_OWNER_MARK = f"{TAG_PREFIX}owner="
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Placement:
+    """Where a task runs: what a LaunchTemplate says beyond the definition."""
+
+    cluster: str  # ARN
+    subnets: tuple[str, ...]
+    security_groups: tuple[str, ...] = ()
+    public_ip: bool = False
+    providers: tuple[tuple[str, int, int], ...] = ()  # (capacity provider, weight, base); none: launch type FARGATE
+    platform_version: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Schedule:
+    """One schedule, complete: UpdateSchedule replaces all of it, so all of it is compared and sent.
+
+    `request` is the RunTask request in the API's own camelCase; `owner` is None where the description bears no mark.
+    """
+
+    name: str
+    group: str
+    expression: str
+    time_zone: str
+    enabled: bool
+    request: Mapping[str, Any]
+    role: str
+    dead_letters: str | None  # ARN of a queue
+    owner: str | None
+    uid: str | None
+
+    def pointing_at(self, definition_arn: str) -> "Schedule":
+        """This schedule, starting another revision."""
+        return replace(self, request={**self.request, "taskDefinition": definition_arn})
+
+    @property
+    def definition_arn(self) -> str | None:
+        """The revision that it starts."""
+        return self.request.get("taskDefinition")
+
+    def to_scheduler(self) -> dict[str, Any]:
+        """The request of CreateSchedule and UpdateSchedule."""
+        target: dict[str, Any] = {
+            "Arn": RUN_TASK,
+            "RoleArn": self.role,
+            "Input": json.dumps(_capitalised(self.request), sort_keys=True, separators=(",", ":"), ensure_ascii=False),
+            "RetryPolicy": {"MaximumEventAgeInSeconds": MAXIMUM_AGE, "MaximumRetryAttempts": _RETRY_ATTEMPTS},
+        }
+        if self.dead_letters:
+            target["DeadLetterConfig"] = {"Arn": self.dead_letters}
+        return {
+            "Name": self.name,
+            "GroupName": self.group,
+            "Description": f"{_OWNER_MARK}{self.owner} uid={self.uid}",
+            "ScheduleExpression": self.expression,
+            "ScheduleExpressionTimezone": self.time_zone,
+            "FlexibleTimeWindow": {"Mode": "OFF"},
+            "State": "ENABLED" if self.enabled else "DISABLED",
+            "ActionAfterCompletion": "NONE",
+            "Target": target,
+        }
+
+
+def from_scheduler(answer: Mapping[str, Any]) -> Schedule:
+    """The schedule that GetSchedule answers. A stranger's, or one that someone edited, differs from any we want.
+
+    What we always send the same way (retry policy, flexible window, target) is folded into the expression when it is
+    not as we send it, so that the comparison sees it and the next update mends it.
+    """
+    target = answer["Target"]
+    owner, uid = _owner_in(answer.get("Description", ""))
+    found = Schedule(
+        name=answer["Name"],
+        group=answer.get("GroupName", "default"),
+        expression=answer["ScheduleExpression"],
+        time_zone=answer.get("ScheduleExpressionTimezone", "UTC"),
+        enabled=answer.get("State", "ENABLED") == "ENABLED",
+        request=_request_in(target),
+        role=target["RoleArn"],
+        dead_letters=target.get("DeadLetterConfig", {}).get("Arn"),
+        owner=owner,
+        uid=uid,
+    )
+    return found if _is_faithful(found, answer) else replace(found, expression=f"{found.expression} (edited)")
+
+
+def run_task_request(
+    *, owner: Owner, uid: str, definition_arn: str, placement: Placement, slot: str, token: str
+) -> dict[str, Any]:
+    """The RunTask request, in camelCase. `slot` is what the task learns as BGT_SCHEDULED_TIME.
+
+    Nothing in it may differ between two attempts at one slot: ECS answers a known token with other parameters by a
+    ConflictException.
+    """
+    request: dict[str, Any] = {
+        "cluster": placement.cluster,
+        "taskDefinition": definition_arn,
+        "count": 1,
+        "startedBy": owner.started_by,
+        "clientToken": token,
+        "propagateTags": "TASK_DEFINITION",
+        "networkConfiguration": {
+            "awsvpcConfiguration": {
+                "subnets": list(placement.subnets),
+                "securityGroups": list(placement.security_groups),
+                "assignPublicIp": "ENABLED" if placement.public_ip else "DISABLED",
+            }
+        },
+        "overrides": {
+            "containerOverrides": [
+                {
+                    "name": MAIN_CONTAINER,
+                    "environment": [
+                        {"name": ENV_TASK_UID, "value": uid},
+                        {"name": ENV_SCHEDULED_TIME, "value": slot},
+                    ],
+                }
+            ]
+        },
+    }
+    if placement.platform_version:
+        request["platformVersion"] = placement.platform_version
+    if not placement.providers:
+        return request | {"launchType": "FARGATE"}
+    strategy = [
+        {"capacityProvider": name, "weight": weight, "base": base} for name, weight, base in placement.providers
+    ]
+    return request | {"capacityProviderStrategy": strategy}
+
+
+def _capitalised(value: Any) -> Any:  # noqa: ANN401 - any JSON document
+    """Universal targets take PascalCase members; our requests hold no map whose keys are a user's."""
+    return _with_keys(value, lambda key: key[:1].upper() + key[1:])
+
+
+def _with_keys(value: Any, name: Any) -> Any:  # noqa: ANN401 - any JSON document
+    if isinstance(value, Mapping):
+        return {name(key): _with_keys(member, name) for key, member in value.items()}
+    if isinstance(value, list | tuple):
+        return [_with_keys(item, name) for item in value]
+    return value
+
+
+def _request_in(target: Mapping[str, Any]) -> dict[str, Any]:
+    if target["Arn"] != RUN_TASK:
+        return {}
+    try:
+        request = json.loads(target.get("Input", "{}"))
+    except ValueError:
+        return {}
+    return _with_keys(request, lambda key: key[:1].lower() + key[1:]) if isinstance(request, dict) else {}
+
+
+def _owner_in(description: str) -> tuple[str | None, str | None]:
+    if not description.startswith(_OWNER_MARK):
+        return None, None
+    owner, _, uid = description.removeprefix(_OWNER_MARK).partition(" uid=")
+    return owner, uid or None
+
+
+def _is_faithful(found: Schedule, answer: Mapping[str, Any]) -> bool:
+    sent = found.to_scheduler()
+    target, sent_target = answer["Target"], sent["Target"]
+    return (
+        target["Arn"] == RUN_TASK
+        and target.get("RetryPolicy") == sent_target["RetryPolicy"]
+        and answer.get("FlexibleTimeWindow", {}).get("Mode") == "OFF"
+        and not any(answer.get(key) for key in ("StartDate", "EndDate", "KmsKeyArn"))
+    )

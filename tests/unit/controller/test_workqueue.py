@@ -1,0 +1,143 @@
+"""The keyed queue: one key at a time, newest state wins, backoff, new work ahead of resync."""
+
+import threading
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from backgroundtask.controller.workqueue import Priority, WorkQueue
+
+
+class Clock:
+    """Seconds that pass when a test says so."""
+
+    def __init__(self) -> None:
+        self.now = 0.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+@pytest.fixture
+def clock() -> Clock:
+    return Clock()
+
+
+@pytest.fixture
+def queue(clock: Clock) -> WorkQueue[str]:
+    return WorkQueue(clock=clock, jitter=lambda: 0.0)
+
+
+def test_a_key_touched_often_is_worked_on_once(queue: WorkQueue[str]) -> None:
+    for _ in range(5):
+        queue.add("a")
+
+    assert queue.get(0) == "a"
+    queue.done("a")
+    assert queue.get(0) is None
+
+
+def test_a_key_touched_while_it_is_worked_on_comes_back_after_it_is_done(queue: WorkQueue[str]) -> None:
+    queue.add("a")
+    queue.get(0)
+
+    queue.add("a")
+
+    assert queue.get(0) is None
+    queue.done("a")
+    assert queue.get(0) == "a"
+
+
+def test_new_work_goes_ahead_of_resync(queue: WorkQueue[str]) -> None:
+    queue.add("resynced", Priority.RESYNC)
+    queue.add("changed")
+
+    assert [queue.get(0), queue.get(0)] == ["changed", "resynced"]
+
+
+def test_a_resync_that_becomes_a_change_moves_forward_and_is_met_once(queue: WorkQueue[str]) -> None:
+    queue.add("first", Priority.RESYNC)
+    queue.add("second", Priority.RESYNC)
+
+    queue.add("second", Priority.CHANGE)
+
+    assert [queue.get(0), queue.get(0), queue.get(0)] == ["second", "first", None]
+
+
+def test_of_several_timers_the_earliest_counts_and_rings_once(queue: WorkQueue[str], clock: Clock) -> None:
+    queue.add_after("a", 30)
+    queue.add_after("a", 10)
+    queue.add_after("a", 20)
+
+    clock.now = 9.9
+    assert queue.get(0) is None
+    clock.now = 10
+    assert queue.get(0) == "a"
+    queue.done("a")
+    clock.now = 100
+    assert queue.get(0) is None
+
+
+def test_failures_come_back_later_and_later_until_one_succeeds(queue: WorkQueue[str]) -> None:
+    delays = [queue.retry("a") for _ in range(12)]
+
+    assert delays == sorted(delays)
+    assert delays[0] == pytest.approx(0.25)
+    assert delays[-1] == pytest.approx(150)
+    assert queue.failures("a") == 12
+    queue.forgive("a")
+    assert queue.retry("a") == pytest.approx(0.25)
+
+
+def test_a_retry_waits_at_least_as_long_as_aws_asks_for(queue: WorkQueue[str]) -> None:
+    assert queue.retry("a", at_least=7) >= 7
+
+
+def test_a_closed_queue_wakes_everybody_who_waits() -> None:
+    queue: WorkQueue[str] = WorkQueue()
+    answers: list[str | None] = []
+    waiting = [threading.Thread(target=lambda: answers.append(queue.get())) for _ in range(3)]
+    for one in waiting:
+        one.start()
+
+    queue.close()
+
+    for one in waiting:
+        one.join(1)
+    assert answers == [None, None, None]
+
+
+def test_depth_tells_how_many_keys_wait_and_since_when(queue: WorkQueue[str], clock: Clock) -> None:
+    queue.add("a")
+    clock.now = 5
+    queue.add("b")
+
+    assert queue.depth() == (2, 5)
+
+
+@given(st.lists(st.tuples(st.sampled_from(["add", "get", "done"]), st.sampled_from("abc")), max_size=40))
+def test_no_key_is_ever_worked_on_twice_at_once_and_no_touch_is_lost(steps: list[tuple[str, str]]) -> None:
+    queue: WorkQueue[str] = WorkQueue(clock=Clock())
+    owed: set[str] = set()
+    working: set[str] = set()
+
+    for step, key in steps:
+        if step == "add":
+            queue.add(key)
+            owed.add(key)
+        elif step == "get":
+            got = queue.get(0)
+            assert (got is None) == (not owed - working)
+            if got is not None:
+                assert got not in working
+                owed.remove(got)
+                working.add(got)
+        elif key in working:
+            queue.done(key)
+            working.remove(key)
+
+    for key in sorted(working):
+        queue.done(key)
+    rest = set(iter(lambda: queue.get(0), None))
+    assert rest == owed

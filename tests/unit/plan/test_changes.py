@@ -1,0 +1,250 @@
+"""The plan: it rests, reaches, keeps its order and touches only its own, in a small world that refuses what AWS does."""
+
+from datetime import UTC, datetime, timedelta
+from itertools import count
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from backgroundtask.errors import Rejected
+from backgroundtask.plan.changes import (
+    Create,
+    Desired,
+    Found,
+    Keep,
+    Observed,
+    Plan,
+    Register,
+    Remove,
+    Revision,
+    Update,
+    pause,
+    plan,
+    teardown,
+)
+from backgroundtask.plan.desired import Site, desired
+from backgroundtask.plan.names import Owner
+from backgroundtask.plan.schedule import Schedule
+from fixtures.objects import CLUSTER, TASK_UID, task, template
+
+OWNER = Owner("test", "reports", "nightly")
+NOW = datetime(2026, 11, 21, 12, tzinfo=UTC)
+HOUR = timedelta(hours=1)
+DAILY, PAIR = "0 3 * * *", "0 3 1 * 1"
+
+
+def wish(cron: str | None = DAILY, **spec: object) -> Desired:
+    site = Site(template="default", spec=template().spec, cluster=CLUSTER, group="bgt-test")
+    return desired(OWNER, TASK_UID, task(cron=cron, **spec).spec, site)
+
+
+class Cloud:
+    """What AWS would hold. Refuses to retire what a schedule starts, and to start what is not there."""
+
+    def __init__(self, observed: Observed | None = None, *, now: datetime = NOW) -> None:
+        self.revisions = {one.arn: one for one in (observed.revisions if observed else ())}
+        self.schedules = dict(observed.schedules) if observed else {}
+        self.now = now
+        self._numbers = count(len(self.revisions) + 1)
+        self.gaps = 0  # moments in which a wanted schedule was not there
+
+    def observe(self) -> Observed:
+        return Observed(revisions=tuple(reversed(self.revisions.values())), schedules=dict(self.schedules))
+
+    def apply(self, todo: Plan) -> None:
+        for step in todo.pause:
+            self._put(step.after)
+        revision = self._register(todo.definition)
+        for change in todo.schedules:
+            if isinstance(change, Remove):
+                del self.schedules[change.schedule.name]
+                continue
+            assert isinstance(change, Update) == (
+                (change.after if isinstance(change, Update) else change.schedule).name in self.schedules
+            )
+            wanted = change.after if isinstance(change, Update) else change.schedule
+            self._put(wanted.pointing_at(revision.arn))
+        for old in todo.retire:
+            assert old.arn not in {found.schedule.definition_arn for found in self.schedules.values()}
+            del self.revisions[old.arn]
+
+    def _put(self, schedule: Schedule) -> None:
+        assert schedule.definition_arn in self.revisions
+        self.schedules[schedule.name] = Found(schedule=schedule, arn=f"arn:{schedule.name}", changed=self.now)
+
+    def _register(self, step: Keep | Register) -> Revision:
+        if isinstance(step, Keep):
+            assert step.revision.arn in self.revisions
+            return step.revision
+        arn = f"arn:aws:ecs:eu-west-1:123456789012:task-definition/{OWNER.family}:{next(self._numbers)}"
+        made = Revision(arn=arn, digest=step.definition.digest, owner=str(OWNER), uid=TASK_UID)
+        self.revisions[arn] = made
+        return made
+
+
+def reconcile(wanted: Desired, cloud: Cloud, *, in_use: frozenset[str] = frozenset()) -> Plan:
+    todo = plan(wanted, cloud.observe(), now=cloud.now, retire_after=HOUR, unscheduled_since=NOW, in_use=in_use)
+    cloud.apply(todo)
+    return todo
+
+
+wishes = st.builds(
+    wish,
+    cron=st.sampled_from([None, DAILY, PAIR, "*/5 * * * *"]),
+    image=st.sampled_from(["a:1", "a:2", "a:3"]),
+    suspend=st.booleans(),
+)
+
+
+@given(st.lists(wishes, min_size=1, max_size=5))
+def test_after_any_history_a_second_reconcile_writes_nothing(history: list[Desired]) -> None:
+    cloud = Cloud()
+    for wanted in history:
+        reconcile(wanted, cloud)
+
+    assert reconcile(history[-1], cloud).is_empty
+
+
+@given(st.lists(wishes, min_size=1, max_size=5))
+def test_one_reconcile_reaches_what_is_wanted_whatever_was_there_before(history: list[Desired]) -> None:
+    cloud = Cloud()
+
+    for wanted in history:
+        reconcile(wanted, cloud)
+
+    last = history[-1]
+    current = next(one for one in cloud.revisions.values() if one.digest == last.definition.digest)
+    assert [one.pointing_at(current.arn) for one in last.schedules] == [
+        cloud.schedules[name].schedule for name in sorted(cloud.schedules)
+    ]
+
+
+@given(st.lists(wishes, min_size=1, max_size=5))
+def test_an_hour_after_the_last_change_one_revision_is_left(history: list[Desired]) -> None:
+    cloud = Cloud()
+    for wanted in history:
+        reconcile(wanted, cloud)
+
+    cloud.now += HOUR
+    reconcile(history[-1], cloud)
+
+    assert [one.digest for one in cloud.revisions.values()] == [history[-1].definition.digest]
+
+
+def test_a_changed_image_repoints_the_schedule_and_keeps_the_old_revision_for_late_firings() -> None:
+    cloud = Cloud()
+    reconcile(wish(image="a:1"), cloud)
+
+    todo = reconcile(wish(image="a:2"), cloud)
+
+    assert isinstance(todo.definition, Register)
+    assert [type(step) for step in todo.schedules] == [Update]
+    assert todo.retire == ()
+    assert len(cloud.revisions) == 2
+    settled = reconcile(wish(image="a:2"), cloud)
+    assert settled.retire_at == NOW + HOUR
+
+
+def test_a_revision_that_an_active_run_uses_is_not_retired() -> None:
+    cloud = Cloud()
+    reconcile(wish(image="a:1"), cloud)
+    old = next(iter(cloud.revisions))
+    reconcile(wish(image="a:2"), cloud)
+    cloud.now += HOUR
+
+    reconcile(wish(image="a:2"), cloud, in_use=frozenset({old}))
+
+    assert old in cloud.revisions
+    reconcile(wish(image="a:2"), cloud)
+    assert old not in cloud.revisions
+
+
+def test_going_back_to_an_earlier_image_takes_the_earlier_revision() -> None:
+    cloud = Cloud()
+    reconcile(wish(image="a:1"), cloud)
+    reconcile(wish(image="a:2"), cloud)
+
+    todo = reconcile(wish(image="a:1"), cloud)
+
+    assert isinstance(todo.definition, Keep)
+    assert len(cloud.revisions) == 2
+
+
+def test_an_extra_revision_of_a_crash_is_adopted_and_the_schedule_points_at_it() -> None:
+    crashed = Cloud()
+    reconcile(wish(), crashed)
+    crashed.schedules.clear()
+
+    todo = reconcile(wish(), crashed)
+
+    assert isinstance(todo.definition, Keep)
+    assert [type(step) for step in todo.schedules] == [Create]
+
+
+def test_suspend_holds_even_where_the_new_image_is_going_to_be_refused() -> None:
+    cloud = Cloud()
+    reconcile(wish(image="a:1"), cloud)
+
+    todo = plan(
+        wish(image="refused:1", suspend=True),
+        cloud.observe(),
+        now=NOW,
+        retire_after=HOUR,
+        unscheduled_since=NOW,
+    )
+
+    assert [step.after.enabled for step in todo.pause] == [False]
+    assert [step.after.definition_arn for step in todo.pause] == list(cloud.revisions)
+
+
+def test_a_schedule_that_someone_edited_is_put_right() -> None:
+    cloud = Cloud()
+    reconcile(wish(), cloud)
+    name, found = next(iter(cloud.schedules.items()))
+    edited = Schedule(**{**_fields(found.schedule), "expression": "cron(0 4 * * ? *)"})
+    cloud.schedules[name] = Found(schedule=edited, arn=found.arn, changed=NOW)
+
+    todo = reconcile(wish(), cloud)
+
+    assert [type(step) for step in todo.schedules] == [Update]
+    assert cloud.schedules[name].schedule == found.schedule
+
+
+@pytest.mark.parametrize(("owner", "words"), [("other/reports/nightly", "belongs to other"), (None, "was not made by")])
+def test_a_strangers_schedule_is_named_and_not_touched(owner: str | None, words: str) -> None:
+    cloud = Cloud()
+    reconcile(wish(), cloud)
+    name, found = next(iter(cloud.schedules.items()))
+    stranger = Schedule(**{**_fields(found.schedule), "owner": owner})
+    cloud.schedules[name] = Found(schedule=stranger, arn=found.arn, changed=NOW)
+
+    with pytest.raises(Rejected, match=words) as refusal:
+        reconcile(wish(), cloud)
+
+    assert refusal.value.reason == "NotOwned"
+    assert teardown(cloud.observe(), str(OWNER)).schedules == ()
+    assert pause(cloud.observe(), str(OWNER)) == ()
+
+
+def test_a_teardown_removes_every_schedule_and_every_revision_of_ours() -> None:
+    cloud = Cloud()
+    reconcile(wish(PAIR, image="a:1"), cloud)
+    reconcile(wish(PAIR, image="a:2"), cloud)
+
+    end = teardown(cloud.observe(), str(OWNER))
+
+    assert {step.schedule.name for step in end.schedules} == set(OWNER.schedule_names)
+    assert len(end.retire) == 2
+
+
+def test_the_same_wish_in_another_order_is_the_same_wish() -> None:
+    env = [{"name": "A", "value": "1"}, {"name": "B", "value": "2"}]
+
+    one, other = wish(env=env), wish(env=env[::-1], timeZone="UTC", suspend=False)
+
+    assert one.digest == other.digest
+
+
+def _fields(schedule: Schedule) -> dict[str, object]:
+    return {name: getattr(schedule, name) for name in Schedule.__dataclass_fields__}
