@@ -1,0 +1,165 @@
+"""`BackgroundTask`: what to run, and when.
+
+Names and meanings are those of CronJob and Job wherever these have one, and of ECS otherwise.
+"""
+
+from typing import Annotated, ClassVar, Literal
+
+from pydantic import Field, StringConstraints, ValidationError, ValidatorFunctionWrapHandler, field_validator
+
+from backgroundtask.api.env import Env
+from backgroundtask.api.fargate import SIZE_RULE
+from backgroundtask.api.fields import RoleName, Tags, TemplateName, dns_label
+from backgroundtask.api.metadata import ObjectMeta
+from backgroundtask.api.model import Model
+from backgroundtask.api.names import MAX_TASK_NAME, TASK_KIND
+from backgroundtask.api.rules import Rule, immutable, shaped
+from backgroundtask.api.task_status import TaskStatus
+
+DeletionPolicy = Literal["Delete", "Retain"]
+CpuArchitecture = Literal["X86_64", "ARM64"]
+
+Image = Annotated[
+    str,
+    StringConstraints(min_length=1, max_length=512),
+    shaped(
+        "[A-Za-z0-9][A-Za-z0-9_./:#-]*(@sha256:[A-Fa-f0-9]{64})?",
+        "must be repository:tag or repository@sha256:digest, as docker pull takes it",
+    ),
+]
+Cron = Annotated[
+    str,
+    StringConstraints(min_length=1, max_length=256),
+    Rule(
+        cel="!self.contains('TZ=')",
+        message="write the time zone into spec.timeZone, not TZ= or CRON_TZ= into cron",
+        holds=lambda cron: "TZ=" not in cron,
+    ),
+    shaped(
+        r"@[a-z]+( [0-9a-z]+)?|(cron|rate|at)\([ -~]+\)|[!-~]+([ \t]+[!-~]+){4,5}",
+        "must be the five fields of Unix cron (0 3 * * 1-5), a macro (@daily), or cron(...), rate(...) or at(...) of "
+        "EventBridge Scheduler, without spaces around it",
+    ),
+]
+TimeZone = Annotated[
+    str,
+    # EventBridge Scheduler's limit of ScheduleExpressionTimezone.
+    StringConstraints(min_length=1, max_length=50),
+    shaped("[A-Za-z][A-Za-z0-9_+-]*(/[A-Za-z0-9_+-]+)*", "must be an IANA name such as Europe/Berlin or UTC"),
+]
+Words = Annotated[
+    tuple[Annotated[str, StringConstraints(max_length=16384)], ...],
+    Field(max_length=256, strict=False),
+]
+
+
+class TaskSpec(Model):
+    """The desired state of a BackgroundTask."""
+
+    rules = (SIZE_RULE,)
+
+    image: Image = Field(description="Container image, as repository:tag or repository@sha256:digest.")
+    cpu: int = Field(
+        ge=256,
+        le=196608,
+        description="ECS CPU units of the task: 1024 are one vCPU. Fargate offers 256, 512, 1024, 2048, 4096, 8192 and "
+        "16384.",
+    )
+    memory: int = Field(
+        ge=512,
+        le=1048576,
+        description="Memory of the task in MiB. Fargate offers, by cpu: 256: 512, 1024, 2048; 512: 1024 to 4096; 1024: "
+        "2048 to 8192; 2048: 4096 to 16384; 4096: 8192 to 30720 (these in steps of 1024); 8192: 16384 to 61440 in "
+        "steps of 4096; 16384: 32768 to 122880 in steps of 8192.",
+    )
+    command: Words = Field(
+        (),
+        description="Arguments of the container, ECS's command: what Kubernetes calls args. Absent: the image's CMD.",
+    )
+    entry_point: Words = Field(
+        (), description="Replaces the image's ENTRYPOINT: what Kubernetes calls command. Absent: the image's."
+    )
+    env: Env = Field((), description="Environment variables of the container.")
+    cron: Cron | None = Field(
+        None,
+        description="When to run: Unix cron as CronJob reads it (0 3 * * 1-5), a macro (@daily), or a raw cron(...), "
+        "rate(...) or at(...) of EventBridge Scheduler. Absent: runs only on demand.",
+    )
+    time_zone: TimeZone = Field(
+        "UTC",
+        description="IANA time zone in which cron is read. A local time that daylight saving skips does not run; one "
+        "that it repeats runs once.",
+    )
+    suspend: bool = Field(
+        default=False, description="Stops new scheduled runs. Runs that are under way go on, as with CronJob."
+    )
+    launch_template: Annotated[TemplateName, immutable("launchTemplate", TASK_KIND)] = Field(
+        "default",
+        description="Name of the LaunchTemplate that says where the task runs; it lists this namespace. Immutable.",
+    )
+    description: Annotated[str, StringConstraints(max_length=1024)] | None = Field(
+        None, description="What the task is for, for people."
+    )
+    task_role: RoleName | None = Field(
+        None,
+        description="Name of the IAM role that the container gets, one of those that the LaunchTemplate offers in "
+        "taskRoles. Absent: no role.",
+    )
+    cpu_architecture: CpuArchitecture = Field("X86_64", description="Processor that the image is built for.")
+    ephemeral_storage_gib: Annotated[int, Field(ge=21, le=200)] | None = Field(
+        None, alias="ephemeralStorageGiB", description="Size of the task's disk in GiB. Absent: Fargate's 20."
+    )
+    termination_grace_period_seconds: int = Field(
+        30,
+        ge=2,
+        le=120,
+        description="Seconds between SIGTERM and SIGKILL when a run is stopped: ECS's stopTimeout.",
+    )
+    tags: Tags = Field(
+        default_factory=dict,
+        description="AWS tags for the task definition and the tasks, next to the operator's own and the template's.",
+    )
+    deletion_policy: DeletionPolicy = Field(
+        "Delete",
+        description="What happens to the AWS side when this object is deleted: Delete removes schedules, stops active "
+        "runs and deregisters definitions; Retain leaves everything, the schedule included, as it is.",
+    )
+    successful_runs_history_limit: int = Field(
+        3, ge=0, le=100, description="How many succeeded runs are kept as BackgroundTaskRuns."
+    )
+    failed_runs_history_limit: int = Field(
+        1, ge=0, le=100, description="How many runs that ended otherwise are kept as BackgroundTaskRuns."
+    )
+
+
+class TaskParting(Model):
+    """What of the spec is needed to let go of a task, readable also where the rest of the spec is refused.
+
+    A deletionPolicy that cannot be read counts as Retain: nothing is destroyed on a guess.
+    """
+
+    launch_template: str = "default"
+    deletion_policy: DeletionPolicy = "Delete"
+
+    @field_validator("deletion_policy", mode="wrap")
+    @classmethod
+    def _never_delete_on_a_guess(cls, value: object, handler: ValidatorFunctionWrapHandler) -> object:
+        try:
+            return handler(value)
+        except ValidationError:
+            return "Retain"
+
+    @field_validator("launch_template", mode="before")
+    @classmethod
+    def _some_name(cls, value: object) -> str:
+        return value if isinstance(value, str) else ""
+
+
+class BackgroundTask(Model):
+    """A container that runs on AWS Fargate on a schedule: what a CronJob would be if its pods were ECS tasks."""
+
+    rules: ClassVar = (dns_label(TASK_KIND, MAX_TASK_NAME),)
+
+    metadata: ObjectMeta
+    spec: TaskSpec = Field(description="What to run, and when.")
+    status: TaskStatus = Field(TaskStatus(), description="What is there, and how the runs went.")

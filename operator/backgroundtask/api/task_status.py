@@ -1,0 +1,87 @@
+"""What a `BackgroundTask` reports: its AWS side, its next and last times, its runs."""
+
+from typing import Annotated, Literal
+
+from pydantic import ConfigDict, Field, StringConstraints
+
+from backgroundtask.api.conditions import Conditions
+from backgroundtask.api.fields import Arn, Time, Word, first
+from backgroundtask.api.model import Model, Status
+from backgroundtask.api.phases import Phase
+from backgroundtask.api.rules import Unique
+
+Name = Annotated[str, StringConstraints(min_length=1, max_length=253)]
+
+ACTIVE_SHOWN = 64
+"""Most entries of `active`; `activeRuns` counts them all."""
+
+
+class ScheduleStatus(Model):
+    """One EventBridge schedule."""
+
+    name: Annotated[str, StringConstraints(min_length=1, max_length=64)] = Field(
+        description="Name of the schedule in the template's schedule group."
+    )
+    arn: Arn | None = Field(None, description="ARN of the schedule.")
+    expression: Annotated[str, StringConstraints(max_length=256)] = Field(
+        description="The expression that EventBridge Scheduler evaluates."
+    )
+    time_zone: Annotated[str, StringConstraints(max_length=50)] = Field(description="The time zone it evaluates it in.")
+    launch: Literal["Direct", "Queue"] = Field(
+        description="Who starts the ECS task: Direct is the schedule itself, Queue the operator."
+    )
+
+
+class LastRun(Model):
+    """The run that ended last."""
+
+    model_config = ConfigDict(json_schema_extra={"x-kubernetes-map-type": "atomic"})
+
+    name: Name = Field(description="Name of the BackgroundTaskRun; it may have been pruned since.")
+    task_arn: Arn | None = Field(None, description="ARN of its ECS task.")
+    phase: Phase = Field(description="How it ended.")
+    reason: Word | None = Field(None, description="One CamelCase word: why it ended so.")
+    exit_code: int | None = Field(None, description="Exit code of the container, where it had one.")
+
+
+class ActiveRun(Model):
+    """A run that has not ended."""
+
+    name: Name = Field(description="Name of the BackgroundTaskRun.")
+    task_arn: Arn | None = Field(None, description="ARN of its ECS task, once there is one.")
+
+
+class TaskStatus(Status):
+    """The observed state of a BackgroundTask."""
+
+    conditions: Conditions = Field(
+        (),
+        description="Ready: AWS is as the spec asks. Scheduled: runs start by themselves. LastRunSucceeded: whether "
+        "the last run did. Reconciling and Stalled are present only while True.",
+    )
+    task_definition_arn: Arn | None = Field(None, description="Revision of the task definition that new runs use.")
+    spec_hash: Annotated[str, StringConstraints(max_length=128)] | None = Field(
+        None, description="Hash of the task definition that the spec asks for."
+    )
+    schedules: Annotated[tuple[ScheduleStatus, ...], Field(max_length=8, strict=False), Unique("name")] = Field(
+        (),
+        description="Schedules of this task: two where cron restricts both day of month and day of week, which Unix "
+        "cron joins with or.",
+    )
+    next_schedule_time: Time | None = Field(
+        None, description="When the next run is due; absent if suspended, without cron, or with rate(...)."
+    )
+    last_schedule_time: Time | None = Field(None, description="Slot of the latest scheduled run.")
+    last_successful_time: Time | None = Field(None, description="When a run last succeeded.")
+    last_failure_time: Time | None = Field(None, description="When a run last ended otherwise.")
+    last_run: LastRun | None = Field(None, description="The run that ended last.")
+    active: Annotated[
+        tuple[ActiveRun, ...], Field(max_length=ACTIVE_SHOWN, strict=False), first(ACTIVE_SHOWN), Unique("name")
+    ] = Field((), description="Runs that have not ended; at most 64 are listed.")
+    active_runs: int = Field(0, ge=0, description="Number of runs that have not ended.")
+    last_handled_reconcile_at: Word | None = Field(
+        None, description="Value of the annotation bgtask.dev/reconcile-requested-at that was last acted on."
+    )
+    last_handled_run_at: Word | None = Field(
+        None, description="Value of the annotation bgtask.dev/run-requested-at that was last recorded or acted on."
+    )
