@@ -1,0 +1,100 @@
+"""The processes of one task: started together, watched for exits, ended together.
+
+Knows containers and their processes; what an exit means for the task is told in `life`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import datetime as dt
+import functools
+from collections.abc import Callable, Coroutine
+from typing import Any
+
+from localaws.contract import World
+from localaws.ecs import command, logs, process, secrets
+from localaws.ecs.failures import CannotStartContainer
+from localaws.ecs.model import Container, Task
+from localaws.ecs.process import Process
+
+_STOP_SECONDS = 30  # documented: API: ContainerDefinition.stopTimeout, the default on Fargate
+_REASON_LENGTH = 1024  # documented: API: Container.reason
+
+
+class Crew:
+    """The processes of a task that have not been seen to exit yet."""
+
+    def __init__(self, world: World, task: Task) -> None:
+        self._world = world
+        self._task = task
+        self._secrets: dict[str, dict[str, str]] = {}
+        self._running: dict[Container, Process] = {}
+
+    async def prepare(self) -> None:
+        """Fetch the secrets and create the log streams of all containers.
+
+        Raises:
+            ResourceInitialization: something of it is not there.
+        """
+        for container in self._task.containers:
+            wanted = container.definition.get("secrets", [])
+            self._secrets[container.name] = await secrets.resolve(self._world, wanted, self._task.place.region)
+            stream = logs.stream_of(self._world, self._task, container)
+            if stream is not None:
+                await stream.prepare()
+
+    async def start(self) -> bool:
+        """Start every container; say whether all essential ones run. The others end with the reason why not."""
+        started = [await self._start(container) for container in self._task.containers]
+        return all(started)
+
+    async def _start(self, container: Container) -> bool:
+        images: dict[str, list[str]] = getattr(self._world, "images", {})
+        stream = logs.stream_of(self._world, self._task, container)
+        try:
+            line = command.of(self._task, container, images, self._secrets[container.name])
+            running = await process.start(line, functools.partial(logs.copy, stream=stream))
+        except CannotStartContainer as e:
+            container.last_status, container.reason = "STOPPED", str(e)[:_REASON_LENGTH]
+            return not container.definition["essential"]
+        self._running[container] = running
+        container.last_status = "RUNNING"
+        # documented: developer guide, "Task metadata endpoint v4 for Fargate": 32 characters, a dash, a number
+        container.runtime_id = f"{self._task.id.replace('-', '')}-{int(container.id[:8], 16)}"
+        return True
+
+    async def next_exits(self, interrupt: asyncio.Event) -> list[Container]:
+        """Wait until containers exit, and take note of their exit codes; none where the interrupt came first."""
+        interrupted = asyncio.create_task(interrupt.wait())
+        exits = {running.exited: container for container, running in self._running.items()}
+        try:
+            await asyncio.wait({interrupted, *exits}, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            interrupted.cancel()
+        ended = [container for exited, container in exits.items() if exited.done()]
+        for container in ended:
+            self._note_exit(container, self._running[container].exited.result())
+        return ended
+
+    async def stop(self) -> None:
+        """Stop what still runs, all at the same time: SIGTERM, and SIGKILL after each container's stopTimeout."""
+        await self._end(lambda container, running: running.stop(self._grace(container)))
+
+    async def kill(self) -> None:
+        """Kill what still runs."""
+        await self._end(lambda _, running: running.kill())
+
+    async def _end(self, how: Callable[[Container, Process], Coroutine[Any, Any, int]]) -> None:
+        running = dict(self._running)
+        codes = await asyncio.gather(*(how(container, it) for container, it in running.items()))
+        for container, code in zip(running, codes, strict=True):
+            self._note_exit(container, code)
+
+    async def _grace(self, container: Container) -> None:
+        clock = self._world.clock
+        seconds = container.definition.get("stopTimeout", _STOP_SECONDS)
+        await clock.sleep_until(clock.now() + dt.timedelta(seconds=seconds))
+
+    def _note_exit(self, container: Container, code: int) -> None:
+        container.last_status, container.exit_code = "STOPPED", code
+        self._running.pop(container, None)

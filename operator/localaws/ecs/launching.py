@@ -1,0 +1,89 @@
+"""RunTask: from a request to tasks, once a client token.
+
+Decides and creates; what a task then does is told in `life`.
+"""
+
+from __future__ import annotations
+
+from localaws.contract import Params
+from localaws.ecs import errors, overrides, rendering, requests, tags
+from localaws.ecs.catalog import Definition
+from localaws.ecs.model import Cluster, Container, Launch, Realm, Task
+from localaws.ecs.tokens import Launched, fingerprint
+
+_EPHEMERAL_GIB = 20  # documented: developer guide, "Fargate task ephemeral storage"
+
+
+def run_task(realm: Realm, params: Params) -> tuple[Params, list[Task]]:
+    """RunTask: give the answer, and the tasks that have to begin their life (none on a replay)."""
+    cluster = realm.active_cluster(params.get("cluster"))
+    requests.check(params)
+    token, request, now = params.get("clientToken"), fingerprint(params), realm.clock.now()
+    known = cluster.tokens.recall(token, request, now) if token else None
+    if known is not None:
+        replayed = [rendering.replay(task) for task in known.tasks if isinstance(task, Task)]
+        return {"tasks": replayed, "failures": known.failures}, []
+    definition = requests.definition(realm, params)
+    launch = _launch(cluster, definition, params)
+    labels = _labels(cluster, definition, params)
+    tasks = [_create(realm, cluster, launch, dict(labels)) for _ in range(params.get("count", 1))]
+    if token:
+        cluster.tokens.keep(token, Launched(request, now, tasks, []))
+    shown = [rendering.describe(task, with_tags=True) for task in tasks]
+    return {"tasks": shown, "failures": []}, tasks
+
+
+def _launch(cluster: Cluster, definition: Definition, params: Params) -> Launch:
+    body = definition.body
+    kind, provider = requests.launch_type(params, cluster, body)
+    subnet = requests.subnet(params)
+    changed = overrides.complete(params, body)
+    cpu, memory = overrides.task_size(changed, body)
+    execute = params.get("enableExecuteCommand", False)
+    if execute and not (changed.get("taskRoleArn") or body.get("taskRoleArn")):
+        # documented: API: RunTask.enableExecuteCommand; assumed: the wording
+        raise errors.invalid("enableExecuteCommand requires a task role in the task definition or in the overrides.")
+    storage = changed.get("ephemeralStorage") or body.get("ephemeralStorage") or {"sizeInGiB": _EPHEMERAL_GIB}
+    return Launch(
+        definition=definition,
+        overrides=changed,
+        group=params.get("group") or f"family:{definition.family}",  # documented: API: RunTask.group
+        started_by=params.get("startedBy"),
+        launch_type=kind,
+        capacity_provider=provider,
+        platform_version=requests.platform(params, cpu),
+        cpu=cpu,
+        memory=memory,
+        ephemeral_gib=storage["sizeInGiB"],
+        execute_command=execute,
+        subnet=subnet,
+        token=params.get("clientToken"),
+    )
+
+
+def _labels(cluster: Cluster, definition: Definition, params: Params) -> dict[str, str]:
+    """Give the tags of new tasks.
+
+    documented: API: RunTask.propagateTags; developer guide, "Tags that Amazon ECS adds": aws:ecs:clusterName
+    assumed: tags of the request win over propagated ones
+    """
+    propagated = definition.tags if params.get("propagateTags") else {}
+    managed = {"aws:ecs:clusterName": cluster.name} if params.get("enableECSManagedTags") else {}
+    labels = managed | propagated | tags.read(params)
+    tags.check_count(labels)
+    return labels
+
+
+def _create(realm: Realm, cluster: Cluster, launch: Launch, labels: dict[str, str]) -> Task:
+    task = Task(
+        id=realm.new_id(),
+        number=cluster.next_number(),
+        place=realm.place,
+        cluster=cluster.name,
+        launch=launch,
+        containers=[Container(body, realm.new_id()) for body in launch.definition.body["containerDefinitions"]],
+        tags=labels,
+        moments={"createdAt": realm.clock.now()},
+    )
+    cluster.add(task)
+    return task

@@ -1,0 +1,91 @@
+"""Client tokens of RunTask within one cluster: which request a token stands for, and until when.
+
+documented: API Reference, "Ensuring idempotency": scope is the cluster; the lifetime is the smaller of 24 hours and the
+lifetime of the tasks plus one hour; the same request again is answered with the tasks of the first, another request
+with ConflictException.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import hashlib
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from localaws.contract import Params
+from localaws.ecs import errors
+
+_LONGEST = dt.timedelta(hours=24)
+
+
+class Tracked(Protocol):
+    """What a token has to know of a task."""
+
+    @property
+    def arn(self) -> str:
+        """Its ARN."""
+
+    @property
+    def forget_at(self) -> dt.datetime | None:
+        """An hour after its end; None while it lives."""
+
+
+@dataclass(frozen=True, slots=True)
+class Launched:
+    """What a token stands for: the request, and what came of it."""
+
+    request: bytes
+    at: dt.datetime
+    tasks: Sequence[Tracked]
+    failures: list[Params]
+
+    def expired(self, now: dt.datetime) -> bool:
+        """Say whether the token is free again."""
+        ends = [task.forget_at for task in self.tasks]
+        living = not ends or None in ends
+        latest = max((end for end in ends if end is not None), default=now)
+        return now >= self.at + _LONGEST or (not living and now >= latest)
+
+
+def fingerprint(params: Params) -> bytes:
+    """Tell the requests of one cluster apart by everything but their token and how they name the cluster."""
+    rest = {name: value for name, value in params.items() if name not in ("clientToken", "cluster")}
+    return hashlib.sha256(json.dumps(rest, sort_keys=True).encode()).digest()
+
+
+class Tokens:
+    """The tokens in use. Memory follows the tasks: a token goes when the last of them is forgotten, or after a day."""
+
+    def __init__(self) -> None:
+        self._launched: dict[str, Launched] = {}  # oldest first
+
+    def recall(self, token: str, request: bytes, now: dt.datetime) -> Launched | None:
+        """Give what a token stands for, None where it is free.
+
+        Raises:
+            AwsError: ConflictException where it stands for another request.
+        """
+        self._expire_oldest(now)
+        self.release(token, now)
+        known = self._launched.get(token)
+        if known is not None and known.request != request:
+            raise errors.conflict([task.arn for task in known.tasks])
+        return known
+
+    def keep(self, token: str, launched: Launched) -> None:
+        """Let a free token stand for a request."""
+        self._launched[token] = launched
+
+    def release(self, token: str | None, now: dt.datetime) -> None:
+        """Free a token whose time is over."""
+        if token in self._launched and self._launched[token].expired(now):
+            del self._launched[token]
+
+    def _expire_oldest(self, now: dt.datetime) -> None:
+        while self._launched:
+            token = next(iter(self._launched))
+            if now < self._launched[token].at + _LONGEST:
+                return
+            del self._launched[token]
