@@ -1,0 +1,150 @@
+"""The command line of localaws.
+
+Knows options, signals and what to print; the server knows the rest.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import logging
+import os
+import shlex
+import signal
+import sys
+import warnings
+from collections.abc import Sequence
+from pathlib import Path
+
+import click
+
+from localaws import services
+from localaws.server import Server
+from localaws.world import Settings, World
+
+PARENT_LOOK = 0.5
+"""Real seconds between two looks at whether the parent lives."""
+
+
+def _images(_context: click.Context, _option: click.Parameter, values: Sequence[str]) -> dict[str, list[str]]:
+    images = {}
+    for value in values:
+        image, separator, command = value.partition("=")
+        try:
+            words = json.loads(command) if command.startswith("[") else shlex.split(command)
+        except ValueError as e:
+            raise click.BadParameter(f"the command in {value!r} is neither a shell command nor a JSON list: {e}") from e
+        if not image or not separator or not words:
+            raise click.BadParameter(f"{value!r} is not IMAGE=COMMAND")
+        images[image] = [str(word) for word in words]
+    return images
+
+
+@click.command(context_settings={"max_content_width": 110})
+@click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on.")
+@click.option("--port", default=4566, show_default=True, help="Port to listen on; 0 takes a free one and prints it.")
+@click.option("--account", default="123456789012", show_default=True, help="The AWS account: twelve digits.")
+@click.option("--region", default="eu-west-1", show_default=True, help="Region of requests that name none.")
+@click.option("--rate", default=1.0, show_default=True, help="Virtual seconds a real second; 0 freezes the clock.")
+@click.option(
+    "--image",
+    "images",
+    multiple=True,
+    callback=_images,
+    metavar="IMAGE=COMMAND",
+    help="What containers of IMAGE run whose definition names no command. May be given more than once.",
+)
+@click.option("--ready-file", type=click.Path(path_type=Path), help="Write {url, pid} here, as JSON, when ready.")
+@click.option("--die-with-parent", is_flag=True, help="End when the process that started this one ends.")
+@click.option("--verbose", is_flag=True, help="Log every detail to standard error.")
+def main(  # noqa: PLR0917  # click hands over one argument an option
+    host: str,
+    port: int,
+    account: str,
+    region: str,
+    rate: float,
+    images: dict[str, list[str]],
+    ready_file: Path | None,
+    die_with_parent: bool,
+    verbose: bool,
+) -> None:
+    """Serve a local AWS that any SDK can talk to.
+
+    ECS runs each task's command as a process of this machine, EventBridge Scheduler fires, and EventBridge rules
+    deliver to SQS. SQS, Logs, ECR, STS, IAM, S3, Secrets Manager, SSM, EC2 and CloudFormation are moto's.
+
+    When it is ready it prints what to export:
+
+    \b
+        localaws --port 4566 &
+        export AWS_ENDPOINT_URL=http://127.0.0.1:4566 AWS_REGION=eu-west-1
+        export AWS_ACCESS_KEY_ID=localaws AWS_SECRET_ACCESS_KEY=localaws
+        aws ecs create-cluster --cluster-name default
+
+    Tests see and drive it under /_localaws/:
+
+    \b
+        GET  health                       versions and services
+        GET  journal?service=&operation=&since=&limit=&write=&outcome=&principal=
+        POST faults {"service": "ecs", "operation": "RunTask", "action": "error", "code": "ServerException"}
+                    actions: error, hold, delay, drop-before, drop-after; GET lists, DELETE faults/ID removes
+        POST clock  {"advance": 3600} or {"rate": 60}
+        PUT  images {"repo/app:1": ["python", "-m", "app"]}
+        POST reset                        as if just started
+    """
+    logging.basicConfig(level=logging.DEBUG if verbose else logging.WARNING, stream=sys.stderr)
+    if not verbose:
+        warnings.simplefilter("ignore")  # of moto and what it imports; nobody here can mend them
+    if not (account.isdecimal() and len(account) == len("123456789012")):
+        raise click.BadParameter("must be twelve digits", param_hint="--account")
+    if rate < 0:
+        raise click.BadParameter("must not be below 0", param_hint="--rate")
+    settings = Settings(account=account, region=region, rate=rate, images=images)
+    asyncio.run(_serve(settings, host=host, port=port, ready_file=ready_file, die_with_parent=die_with_parent))
+
+
+async def _serve(settings: Settings, *, host: str, port: int, ready_file: Path | None, die_with_parent: bool) -> None:
+    stopped = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stopped.set)
+    server = Server(World(settings, services.FACTORIES), host=host, port=port)
+    try:
+        await server.start()
+    except OSError as e:
+        raise click.ClickException(f"cannot listen on {host}:{port}: {e.strerror or e}") from e
+    watch = asyncio.create_task(_watch_parent(stopped)) if die_with_parent else None
+    try:
+        _announce(server.url, settings, ready_file)
+        await stopped.wait()
+    finally:
+        await server.stop()
+        if watch is not None:
+            watch.cancel()
+        if ready_file is not None:
+            ready_file.unlink(missing_ok=True)
+
+
+def _announce(url: str, settings: Settings, ready_file: Path | None) -> None:
+    click.echo(f"export AWS_ENDPOINT_URL={url}")
+    click.echo(f"export AWS_REGION={settings.region} AWS_DEFAULT_REGION={settings.region}")
+    click.echo("export AWS_ACCESS_KEY_ID=localaws AWS_SECRET_ACCESS_KEY=localaws")
+    sys.stdout.flush()
+    if ready_file is not None:
+        whole = ready_file.with_name(ready_file.name + ".part")
+        whole.write_text(json.dumps({"url": url, "pid": os.getpid()}))
+        whole.replace(ready_file)
+
+
+async def _watch_parent(stopped: asyncio.Event) -> None:
+    parent = os.getppid()
+    while os.getppid() == parent:
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(stopped.wait(), PARENT_LOOK)
+            return
+    stopped.set()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,165 @@
+"""The surface for tests under `/_localaws/`: health, journal, faults, clock, images, rules, reset.
+
+Knows JSON and the world; no protocol of AWS. A request that makes no sense is answered 400 with a sentence.
+"""
+
+from __future__ import annotations
+
+import importlib.metadata
+import json
+from collections.abc import Awaitable, Callable
+from typing import Any
+from urllib.parse import parse_qsl, unquote
+
+from localaws.journal import Query
+from localaws.protocol import Request, Response
+from localaws.world import World
+
+PREFIX = "/_localaws/"
+
+Route = Callable[[Request, str], Awaitable[Any]]
+
+
+class BadRequestError(Exception):
+    """What was asked makes no sense; the text says what to change."""
+
+
+class Control:
+    """Answers the control requests for one world. Routes: method and first word of the path; the rest is an argument."""
+
+    def __init__(self, world: World) -> None:
+        self._world = world
+        self._routes: dict[tuple[str, str], Route] = {
+            ("GET", "health"): self._health,
+            ("GET", "journal"): self._journal,
+            ("DELETE", "journal"): self._clear_journal,
+            ("GET", "faults"): self._faults,
+            ("POST", "faults"): self._add_fault,
+            ("DELETE", "faults"): self._remove_fault,
+            ("GET", "clock"): self._clock,
+            ("POST", "clock"): self._drive_clock,
+            ("GET", "images"): self._images,
+            ("PUT", "images"): self._set_images,
+            ("POST", "reset"): self._reset,
+        }
+
+    async def answer(self, request: Request) -> Response:
+        """Answer one request with JSON."""
+        word, _, rest = request.path.removeprefix(PREFIX).partition("/")
+        route = self._routes.get((request.method, word))
+        if route is None:
+            known = ", ".join(f"{method} {PREFIX}{name}" for method, name in self._routes)
+            return _json(404, {"error": f"there is no {request.method} {request.path}; there are {known}"})
+        try:
+            return _json(200, await route(request, unquote(rest)))
+        except BadRequestError as e:
+            return _json(400, {"error": str(e)})
+
+    async def _health(self, _request: Request, _rest: str) -> dict[str, Any]:
+        versions = {name: importlib.metadata.version(name) for name in ("moto", "botocore", "aiohttp")}
+        world = self._world
+        own = sorted(world.services)
+        return {
+            "status": "ok",
+            "account": world.account,
+            "region": world.region,
+            "services": own,
+            "behind": "moto",
+            "versions": versions,
+        }
+
+    async def _journal(self, request: Request, _rest: str) -> dict[str, Any]:
+        query = _query(dict(parse_qsl(request.query)))
+        journal = self._world.journal
+        return {"last": journal.last, "entries": [entry.as_json() for entry in journal.find(query)]}
+
+    async def _clear_journal(self, _request: Request, _rest: str) -> dict[str, Any]:
+        self._world.journal.clear()
+        return {}
+
+    async def _faults(self, _request: Request, _rest: str) -> dict[str, Any]:
+        return {"faults": [rule.as_json() for rule in self._world.faults]}
+
+    async def _add_fault(self, request: Request, _rest: str) -> dict[str, Any]:
+        try:
+            return self._world.faults.add(_object(request)).as_json()
+        except ValueError as e:
+            raise BadRequestError(str(e)) from e
+
+    async def _remove_fault(self, _request: Request, rest: str) -> dict[str, Any]:
+        if not rest:
+            self._world.faults.clear()
+            return {}
+        if not self._world.faults.remove(rest):
+            raise BadRequestError(f"no fault has the id {rest!r}")
+        return {}
+
+    async def _clock(self, _request: Request, _rest: str) -> dict[str, Any]:
+        clock = self._world.clock
+        return {"now": clock.now().isoformat(), "rate": clock.rate}
+
+    async def _drive_clock(self, request: Request, rest: str) -> dict[str, Any]:
+        wanted = _object(request)
+        if not wanted or wanted.keys() - {"advance", "rate"}:
+            raise BadRequestError('the clock takes {"advance": SECONDS}, {"rate": FACTOR} or both')
+        for name, value in wanted.items():
+            if type(value) not in (int, float) or not 0 <= value < _FAR:
+                raise BadRequestError(f"{name!r} must be a number from 0 to {_FAR}")
+        if "rate" in wanted:
+            self._world.clock.set_rate(wanted["rate"])
+        if "advance" in wanted:
+            await self._world.clock.advance(wanted["advance"])
+        return await self._clock(request, rest)
+
+    async def _images(self, _request: Request, _rest: str) -> dict[str, Any]:
+        return self._world.images
+
+    async def _set_images(self, request: Request, _rest: str) -> dict[str, Any]:
+        images = _object(request)
+        for image, command in images.items():
+            if not isinstance(command, list) or not command or not all(isinstance(word, str) for word in command):
+                raise BadRequestError(f"the command of {image!r} must be a list of at least one string")
+        self._world.images.clear()
+        self._world.images.update(images)
+        return self._world.images
+
+    async def _reset(self, _request: Request, _rest: str) -> dict[str, Any]:
+        await self._world.reset()
+        return {}
+
+
+_FAR = 10 * 366 * 86400
+_WORDS = {"true": True, "false": False}
+
+
+def _query(given: dict[str, str]) -> Query:
+    wanted: dict[str, Any] = dict(given)
+    unknown = sorted(given.keys() - set(Query.__dataclass_fields__))
+    if unknown:
+        raise BadRequestError(
+            f"the journal is not asked by {unknown[0]!r}, but by {', '.join(Query.__dataclass_fields__)}"
+        )
+    for name in ("since", "limit"):
+        if name in given and not given[name].isdecimal():
+            raise BadRequestError(f"{name!r} must be a whole number, not below 0")
+        if name in given:
+            wanted[name] = int(given[name])
+    if "write" in given:
+        if given["write"] not in _WORDS:
+            raise BadRequestError("'write' must be true or false")
+        wanted["write"] = _WORDS[given["write"]]
+    return Query(**wanted)
+
+
+def _object(request: Request) -> dict[str, Any]:
+    try:
+        parsed = json.loads(request.body)
+    except ValueError as e:
+        raise BadRequestError("the body must be JSON") from e
+    if not isinstance(parsed, dict):
+        raise BadRequestError("the body must be a JSON object")
+    return parsed
+
+
+def _json(status: int, value: object) -> Response:
+    return Response(status=status, headers={"Content-Type": "application/json"}, body=json.dumps(value).encode())

@@ -1,0 +1,242 @@
+"""moto behind localaws: every service that is not localaws' own, in process.
+
+moto is synchronous and not safe for threads, so one thread of its own answers one request after the other and the event
+loop never waits for it. moto's clock is the virtual one. A long poll of SQS waits here, on the event loop, and asks moto
+only when there is something to receive; so any number of pollers costs nothing while queues are empty.
+
+Nothing else in localaws imports moto.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import datetime as dt
+import functools
+import io
+import json
+import logging
+import time
+import warnings
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+from urllib.parse import unquote_to_bytes, urlencode
+
+from botocore.loaders import Loader
+from botocore.model import ServiceModel
+from botocore.parsers import create_parser
+from botocore.serialize import create_serializer
+
+from localaws.contract import AwsError, Clock, Params
+from localaws.protocol import Request, Response, Target, error_code
+
+LOOK = 0.05
+"""Real seconds between two looks of a long poll at its queue."""
+
+LONGEST_POLL = 20
+
+_log = logging.getLogger(__name__)
+
+
+class Moto:
+    """The services behind, for one account. `host` is host:port as clients reach this server; queue URLs bear it."""
+
+    def __init__(self, account: str, clock: Clock) -> None:
+        self.account = account
+        self.host = "localhost"
+        self._clock = clock
+        self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="moto")
+        self.under_way = 0
+
+    async def start(self) -> None:
+        """Import moto's core; a service is imported when it is first used."""
+        await self._run(lambda: _application(self._clock))
+
+    async def stop(self) -> None:
+        """Finish what is under way."""
+        self._thread.shutdown(wait=True, cancel_futures=True)
+
+    async def reset(self) -> None:
+        """Forget everything that all services behind hold."""
+        await self._run(_reset)
+
+    async def answer(self, request: Request, target: Target, gone: Callable[[], bool]) -> Response:
+        """Answer a request as it came; a long poll of a client that is gone receives nothing."""
+        if (target.service, target.operation) == ("sqs", "ReceiveMessage"):
+            return await self._receive(request, target, gone)
+        return await self._run(lambda: self._ask(request))
+
+    async def call(self, service: str, operation: str, params: Params, region: str) -> Params:
+        """Call an operation with API-shaped parameters and return API-shaped output.
+
+        Raises:
+            AwsError: what the service answered.
+        """
+        model = _model(service)
+        try:
+            operation_model = model.operation_model(operation)
+        except KeyError:
+            raise AwsError("UnknownOperationException", f"{service} has no operation {operation!r}") from None
+        serializer = create_serializer(model.metadata["protocol"], include_validation=False)
+        wire = serializer.serialize_to_request(params, operation_model)
+        request = Request(
+            method=wire["method"],
+            path=wire["url_path"],
+            query=urlencode(wire["query_string"]),
+            headers={"Host": self.host, **wire["headers"], "Authorization": _signature(model.signing_name, region)},
+            body=_body_bytes(wire["body"]),
+        )
+        response = await self.answer(request, Target(service=service, operation=operation, region=region), bool)
+        told = {"status_code": response.status, "headers": response.headers, "body": response.body, "context": {}}
+        parsed = create_parser(model.metadata["protocol"]).parse(told, operation_model.output_shape)
+        if response.status >= _BAD:
+            error = parsed.get("Error", {})
+            raise AwsError(error.get("Code", "InternalFailure"), error.get("Message", ""), status=response.status)
+        parsed.pop("ResponseMetadata", None)
+        return parsed  # type: ignore[no-any-return]  # botocore's parser returns whatever the shape says
+
+    def queue_policy(self, region: str, name: str) -> str | None:
+        """The resource policy of a queue as JSON; None where it has none.
+
+        Raises:
+            AwsError: there is no such queue.
+        """
+        queue = self._queue(region, name)
+        if queue is None:
+            raise AwsError("AWS.SimpleQueueService.NonExistentQueue", "The specified queue does not exist.")
+        return queue.policy  # type: ignore[no-any-return]  # moto ships no types
+
+    async def _receive(self, request: Request, target: Target, gone: Callable[[], bool]) -> Response:
+        params = target.params or json.loads(request.body)
+        name = str(params.get("QueueUrl") or request.path).rpartition("/")[2]
+        seconds = self._poll_seconds(params, target.region, name)
+        if not 0 < seconds <= LONGEST_POLL:
+            return await self._run(lambda: self._ask(request))
+        once = _without_wait(request, params)
+        end = time.monotonic() + seconds
+        while True:
+            while time.monotonic() < end and not self._receivable(target.region, name):
+                await asyncio.sleep(LOOK)
+                if gone():
+                    return Response(status=200, headers={}, body=b"")
+            response = await self._run(lambda: self._ask(once))
+            if time.monotonic() >= end or response.status >= _BAD or _has_messages(response):
+                return response
+            await asyncio.sleep(LOOK)
+
+    def _poll_seconds(self, params: Params, region: str, name: str) -> int:
+        queue = self._queue(region, name)
+        default = queue.receive_message_wait_time_seconds if queue else 0
+        try:
+            return int(params.get("WaitTimeSeconds", default))
+        except (TypeError, ValueError):
+            return 0  # moto tells the client what is wrong with it
+
+    def _receivable(self, region: str, name: str) -> bool:
+        queue = self._queue(region, name)
+        return queue is None or any(m.visible and not m.delayed for m in list(queue._messages))  # noqa: SLF001  # its public property builds a list of all of them
+
+    def _queue(self, region: str, name: str) -> Any:  # noqa: ANN401  # moto ships no types
+        from moto.sqs.models import sqs_backends  # noqa: PLC0415  # moto is imported when it is used
+
+        return sqs_backends[self.account][region].queues.get(name)
+
+    async def _run(self, work: Callable[[], Any]) -> Any:  # noqa: ANN401  # whatever the work returns
+        self.under_way += 1
+        try:
+            return await asyncio.get_running_loop().run_in_executor(self._thread, work)
+        finally:
+            self.under_way -= 1
+
+    def _ask(self, request: Request) -> Response:
+        from werkzeug.test import run_wsgi_app  # noqa: PLC0415  # moto brings it
+
+        try:
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")  # moto's own affairs
+                body, status, headers = run_wsgi_app(_application(self._clock), self._environ(request), buffered=True)
+            response = Response(status=int(status.split()[0]), headers=dict(headers), body=b"".join(body))
+        except Exception as e:
+            _log.debug("moto failed", exc_info=True)
+            message = f"moto, which stands behind this service, failed: {type(e).__name__}: {e}"
+            raise AwsError("InternalFailure", message, status=500) from e
+        if response.status < _BAD:
+            return response
+        code = error_code(response)
+        return Response(status=response.status, headers=response.headers, body=response.body, error=code)
+
+    def _environ(self, request: Request) -> dict[str, Any]:
+        host, _, port = request.headers.get("Host", self.host).partition(":")
+        environ = {
+            "REQUEST_METHOD": request.method,
+            "SCRIPT_NAME": "",
+            "PATH_INFO": unquote_to_bytes(request.path).decode("latin-1"),
+            "RAW_URI": f"{request.path}?{request.query}" if request.query else request.path,
+            "QUERY_STRING": request.query,
+            "SERVER_NAME": host,
+            "SERVER_PORT": port or "80",
+            "SERVER_PROTOCOL": "HTTP/1.1",
+            "CONTENT_LENGTH": str(len(request.body)),
+            "wsgi.version": (1, 0),
+            "wsgi.url_scheme": "http",
+            "wsgi.input": io.BytesIO(request.body),
+            "wsgi.errors": io.StringIO(),
+            "wsgi.multithread": False,
+            "wsgi.multiprocess": False,
+            "wsgi.run_once": False,
+        }
+        for name, value in request.headers.items():
+            environ["HTTP_" + name.upper().replace("-", "_")] = value
+        environ["CONTENT_TYPE"] = environ.pop("HTTP_CONTENT_TYPE", "")
+        environ.pop("HTTP_TRANSFER_ENCODING", None)  # the body has been read as a whole
+        environ["HTTP_X_MOTO_ACCOUNT_ID"] = self.account
+        return environ
+
+
+_BAD = 400
+
+
+@functools.cache
+def _application(clock: Clock) -> Any:  # noqa: ANN401  # moto ships no types
+    import moto.core.utils  # noqa: PLC0415  # moto is slow to import, and nobody needs it before it runs
+
+    # Each service of moto copies this function when it is imported, so it has to be replaced before the first one.
+    moto.core.utils.utcnow = lambda: clock.now().astimezone(dt.UTC).replace(tzinfo=None)
+    from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_backend_app  # noqa: PLC0415  # see above
+
+    return DomainDispatcherApplication(create_backend_app)
+
+
+def _reset() -> None:
+    from moto.moto_api._internal.models import moto_api_backend  # noqa: PLC0415  # moto is imported when it is used
+
+    moto_api_backend.reset()
+
+
+@functools.cache
+def _model(service: str) -> ServiceModel:
+    return ServiceModel(Loader().load_service_model(service, "service-2"), service)
+
+
+def _signature(signing_name: str, region: str) -> str:
+    scope = f"{'localaws'}/20200101/{region}/{signing_name}/aws4_request"
+    return f"AWS4-HMAC-SHA256 Credential={scope}, SignedHeaders=host, Signature=0"
+
+
+def _body_bytes(body: Any) -> bytes:  # noqa: ANN401  # botocore: text, bytes or a form
+    if isinstance(body, dict):
+        return urlencode(body).encode()
+    return body.encode() if isinstance(body, str) else bytes(body or b"")
+
+
+def _without_wait(request: Request, params: Params) -> Request:
+    if "X-Amz-Target" in request.headers:
+        body = json.dumps({**params, "WaitTimeSeconds": 0})
+    else:
+        body = urlencode({"Action": "ReceiveMessage", **params, "WaitTimeSeconds": 0})
+    headers = {name: value for name, value in request.headers.items() if name.lower() != "content-length"}
+    return Request(method=request.method, path=request.path, query=request.query, headers=headers, body=body.encode())
+
+
+def _has_messages(response: Response) -> bool:
+    return b'"Messages"' in response.body or b"<Message>" in response.body

@@ -1,0 +1,114 @@
+"""What every call passes through, from a client or from a service: the journal and the faults.
+
+Knows nothing of what the call does: that is the `effect` it is given.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable
+from typing import TypeVar
+
+from localaws.contract import AwsError, Clock
+from localaws.faults import Action, Faults, Rule, WhenGone
+from localaws.journal import PENDING, Entry, Journal
+
+GONE_LOOK = 0.05
+"""Real seconds between two looks at whether the client of a held call is still there."""
+
+Answer = TypeVar("Answer")
+
+
+class Dropped(Exception):  # noqa: N818  # an outcome that a test asked for, not an error
+    """The connection of this call is to be cut without an answer."""
+
+
+class Passage:
+    """The way in for every call."""
+
+    def __init__(self, clock: Clock, journal: Journal, faults: Faults) -> None:
+        self._clock = clock
+        self._journal = journal
+        self._faults = faults
+
+    def arrive(
+        self, *, service: str, operation: str, region: str, principal: str, params: bytes, agent: str = ""
+    ) -> Entry:
+        """Note a call in the journal; `params` is JSON."""
+        return self._journal.open(
+            Entry(
+                sequence=0,
+                time=self._clock.now(),
+                service=service,
+                operation=operation,
+                region=region,
+                principal=principal,
+                params=params,
+                agent=agent,
+            )
+        )
+
+    async def take(
+        self, entry: Entry, effect: Callable[[], Awaitable[Answer]], *, gone: Callable[[], bool] = lambda: False
+    ) -> Answer:
+        """Let a call have its effect, unless a fault says otherwise, and note what became of it.
+
+        `gone` tells whether the client has left. The effect may set `entry.outcome` and `entry.status` itself.
+
+        Raises:
+            AwsError: the effect's, or the fault's.
+            Dropped: the connection is to be cut.
+        """
+        started = time.monotonic()
+        entry.status = 200
+        try:
+            rule = self._faults.hit(entry.service, entry.operation, entry.principal)
+            if rule is not None:
+                await _before(rule, entry, gone)
+            answer = await effect()
+            entry.effect = entry.outcome == PENDING
+            if rule is not None and rule.action is Action.DROP_AFTER:
+                raise Dropped
+        except AwsError as e:
+            entry.outcome, entry.status = e.code, e.status
+            raise
+        except Dropped:
+            entry.outcome, entry.status = "dropped", 0
+            raise
+        except BaseException:
+            entry.outcome, entry.status = "InternalFailure", 500
+            raise
+        else:
+            if entry.outcome == PENDING:
+                entry.outcome = "ok"
+            return answer
+        finally:
+            entry.seconds = time.monotonic() - started
+
+
+async def _before(rule: Rule, entry: Entry, gone: Callable[[], bool]) -> None:
+    match rule.action:
+        case Action.ERROR:
+            raise AwsError(rule.code, rule.message, status=rule.status)
+        case Action.DROP_BEFORE:
+            raise Dropped
+        case Action.DELAY:
+            await asyncio.sleep(rule.seconds)
+        case Action.HOLD:
+            await _hold(rule, entry, gone)
+        case Action.DROP_AFTER:
+            return
+
+
+async def _hold(rule: Rule, entry: Entry, gone: Callable[[], bool]) -> None:
+    entry.outcome = "held"
+    while not rule.removed.is_set():
+        try:
+            await asyncio.wait_for(rule.removed.wait(), GONE_LOOK)
+        except TimeoutError:
+            if rule.when_gone is WhenGone.DROP and gone():
+                raise Dropped from None
+    if rule.when_gone is WhenGone.DROP and gone():
+        raise Dropped
+    entry.outcome = PENDING

@@ -1,0 +1,145 @@
+"""The HTTP server: one handler, one event loop, no routing table.
+
+Knows how an HTTP request becomes a call and an answer becomes a response. What calls mean is the world's business.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+from collections.abc import Callable
+
+from aiohttp import web
+
+from localaws import api, control, protocol
+from localaws.contract import AwsError, Params
+from localaws.passage import Dropped
+from localaws.protocol import Request, Response
+from localaws.world import World
+
+LARGEST_BODY = 64 * 1024 * 1024
+
+_log = logging.getLogger(__name__)
+
+
+class Server:
+    """Serves one world on one port; `url` is known once it is started."""
+
+    def __init__(self, world: World, *, host: str = "127.0.0.1", port: int = 0) -> None:
+        self._world = world
+        self._control = control.Control(world)
+        self._host = host
+        self._port = port
+        self._runner = web.ServerRunner(web.Server(self._handle), access_log=None)
+        self._by_target = {
+            loaded.target_prefix: loaded for loaded in map(api.load, world.services) if loaded.target_prefix
+        }
+        self.url = ""
+
+    async def start(self) -> None:
+        """Start the world, then listen.
+
+        Raises:
+            OSError: the port is taken.
+        """
+        await self._runner.setup()
+        site = web.TCPSite(self._runner, self._host, self._port, shutdown_timeout=1)
+        await site.start()
+        host, port = self._runner.addresses[0][:2]
+        netloc = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+        self.url = f"http://{netloc}"
+        self._world.moto.host = netloc
+        await self._world.start()
+
+    async def stop(self) -> None:
+        """Stop listening, cut what is under way, end the world."""
+        await self._runner.cleanup()
+        await self._world.stop()
+
+    async def _handle(self, http: web.BaseRequest) -> web.StreamResponse:
+        path, _, query = http.raw_path.partition("?")
+        body = await http.read()
+        request = Request(method=http.method, path=path, query=query, headers=http.headers, body=body)
+        try:
+            response = await self._answer(request, lambda: http.transport is None or http.transport.is_closing())
+        except Dropped:
+            if http.transport is not None:
+                http.transport.abort()  # type: ignore[attr-defined]  # a TCP transport has it
+            return web.Response(status=500)
+        return web.Response(status=response.status, headers=response.headers, body=response.body)
+
+    async def _answer(self, request: Request, gone: Callable[[], bool]) -> Response:
+        if request.path.startswith(control.PREFIX):
+            return await self._control.answer(request)
+        own = self._own(request)
+        if own is not None:
+            return await self._own_answer(own, request, gone)
+        return await self._foreign_answer(request, gone)
+
+    def _own(self, request: Request) -> api.Api | None:
+        own = self._by_target.get(request.headers.get("X-Amz-Target", "").partition(".")[0])
+        if own is not None:
+            return own
+        service, _ = protocol.scope(request, self._world.region)
+        return api.load(service) if service in self._world.services else None
+
+    async def _own_answer(self, own: api.Api, request: Request, gone: Callable[[], bool]) -> Response:
+        _, region = protocol.scope(request, self._world.region)
+        try:
+            operation, located = protocol.own_operation(own, request)
+        except AwsError as e:
+            return protocol.write_error(own, None, e)
+        entry = self._world.passage.arrive(
+            service=own.service,
+            operation=operation.name,
+            region=region,
+            principal="client",
+            params=_params_text(request.body, located),
+            agent=protocol.agent(request),
+        )
+
+        async def effect() -> Params:
+            params = {**protocol.read_body(request.body), **located}
+            return await self._world.serve(operation, params, region=region)
+
+        try:
+            return protocol.write_output(own, await self._world.passage.take(entry, effect, gone=gone))
+        except AwsError as e:
+            response = protocol.write_error(own, operation, e)
+        except Dropped:
+            raise
+        except Exception:
+            _log.exception("%s %s failed", own.service, operation.name)
+            bug = AwsError("InternalFailure", "localaws failed; its log says how", status=500)
+            response = protocol.write_error(own, operation, bug)
+        entry.status = response.status
+        return response
+
+    async def _foreign_answer(self, request: Request, gone: Callable[[], bool]) -> Response:
+        target = protocol.foreign_target(request, self._world.region)
+        entry = self._world.passage.arrive(
+            service=target.service,
+            operation=target.operation,
+            region=target.region,
+            principal="client",
+            params=json.dumps(target.params).encode(),
+            agent=protocol.agent(request),
+        )
+
+        async def effect() -> Response:
+            response = await self._world.moto.answer(request, target, gone)
+            if response.error:
+                entry.outcome, entry.status = response.error, response.status
+            return response
+
+        try:
+            return await self._world.passage.take(entry, effect, gone=gone)
+        except AwsError as e:
+            return protocol.write_foreign_error(request, e)
+
+
+def _params_text(body: bytes, located: Params) -> bytes:
+    if not located:
+        return body
+    text = json.dumps(located).encode()
+    return text if len(body) <= len(b"{}") else text[:-1] + b"," + body[1:]
