@@ -1,0 +1,191 @@
+"""Reads and writes of Kubernetes objects: what the operator asks of the API server, one method a question.
+
+Knows optimistic concurrency, absence and paging; refuses to know what the objects mean. Objects are plain dicts.
+Every write is repeatable, and none can reach another object than the one that its caller saw: each carries the UID.
+All methods are synchronous, thread-safe and bounded in time, and raise `Busy` or `Blocked` as `refusal` says.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, Final
+
+from backgroundtask.errors import Busy
+from backgroundtask.kube.login import Credentials, login
+from backgroundtask.kube.refusal import is_failed_test, refusal
+from backgroundtask.kube.resource import CONFLICT, EXPIRED, NAMESPACES, Answer, Body, Ref, Request, Resource
+from backgroundtask.kube.transport import Transport, pooled
+
+PAGE: Final = 500
+"""Objects a page, client-go's own size."""
+OTHER_THREADS: Final = 2
+"""Who else uses the connections: the one that writes Events, the one that renews the lease."""
+MOST_EXPIRIES: Final = 5
+"""How often one listing may outlive the API server's memory before it is given up."""
+JSON_PATCH: Final = "application/json-patch+json"
+MERGE_PATCH: Final = "application/merge-patch+json"
+NAMES_ONLY: Final = "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1,application/json"
+"""https://kubernetes.io/docs/reference/using-api/api-concepts/#metadata-only-fetches"""
+
+
+def connect(*, kubeconfig: str | None = None, context: str | None = None, threads: int = 8) -> "Kube":
+    """A client for `threads` threads, with a pod's ServiceAccount or a kubeconfig; nothing is sent yet.
+
+    Raises:
+        Blocked: no usable credentials; the message says what to provide.
+
+    """
+    return Kube(pooled(login(kubeconfig=kubeconfig, context=context), connections=threads + OTHER_THREADS))
+
+
+class Kube:
+    """The API server."""
+
+    def __init__(self, transport: Transport) -> None:
+        self._transport = transport
+
+    def credentials(self) -> Credentials:
+        """How we log in, as of now: tokens rotate, so ask again."""
+        return self._transport.login.credentials()
+
+    def list(self, resource: Resource) -> Iterator[Body]:
+        """Every object of all namespaces, page by page.
+
+        A listing that outlives the API server's memory goes on from where it was in the newest state. Where the API
+        server cannot do that, it begins anew, and objects may come a second time.
+        """
+        return self._pages(resource, "application/json")
+
+    def names(self, resource: Resource) -> Iterator[tuple[str, str, str, str]]:
+        """(namespace, name, UID, resourceVersion) of every object of all namespaces: a listing without contents."""
+        for body in self._pages(resource, NAMES_ONLY):
+            metadata = body["metadata"]
+            yield metadata.get("namespace", ""), metadata["name"], metadata["uid"], metadata["resourceVersion"]
+
+    def get(self, resource: Resource, namespace: str, name: str) -> Body | None:
+        """The newest state (a quorum read), or `None` where the API server proves that there is none."""
+        request = Request("get", resource, namespace, name)
+        answer = self._transport.send(request)
+        return None if answer.is_absence_of(request) else _done(request, answer)
+
+    def create(self, resource: Resource, body: Mapping[str, Any]) -> tuple[Body, bool]:
+        """Create the object; where its name is taken, return what is there and `False`: the name is a lock.
+
+        Whether what is there is ours is the caller's question.
+        """
+        metadata = body["metadata"]
+        namespace, name = metadata.get("namespace", ""), metadata["name"]
+        request = Request("create", resource, namespace, body=body)
+        answer = self._transport.send(request)
+        if answer.status != CONFLICT or answer.reason != "AlreadyExists":
+            return _done(request, answer), True
+        existing = self.get(resource, namespace, name)
+        if existing is None:
+            raise Busy("Conflict", f"Could not create {resource.plural}: a namesake was deleted at the same time")
+        return existing, False
+
+    def patch(self, ref: Ref, patch: Mapping[str, Any], *, subresource: str = "") -> Body | None:
+        """Merge `patch` into the object (RFC 7386); `None` where the object of this UID is gone.
+
+        Raises:
+            Busy: `Conflict` where `ref` has a resourceVersion that is no longer the newest.
+
+        """
+        fence = {"uid": ref.uid} | ({"resourceVersion": ref.resource_version} if ref.resource_version else {})
+        fenced = {**patch, "metadata": {**patch.get("metadata", {}), **fence}}
+        request = Request("patch", ref.resource, ref.namespace, ref.name, subresource, None, fenced, MERGE_PATCH)
+        return self._changed(request, ref.uid)
+
+    def patch_status(self, ref: Ref, status: Mapping[str, Any]) -> Body | None:
+        """Merge `status` into the status; as `patch`."""
+        return self.patch(ref, {"status": status}, subresource="status")
+
+    def add_finalizer(self, resource: Resource, obj: Mapping[str, Any], finalizer: str) -> Body | None:
+        """Add `finalizer` to the object that `obj` shows; a copy of `obj` itself if it has it, `None` if it is gone.
+
+        Raises:
+            Busy: `Conflict` where the finalizers are no longer those of `obj`.
+
+        """
+        finalizers = obj["metadata"].get("finalizers") or []
+        if finalizer in finalizers:
+            return dict(obj)
+        # A JSON patch cannot test that a field is absent: without finalizers the resourceVersion stands for it.
+        key, value = (
+            ("finalizers", finalizers) if finalizers else ("resourceVersion", obj["metadata"]["resourceVersion"])
+        )
+        add = {"op": "add", "path": "/metadata/finalizers", "value": [*finalizers, finalizer]}
+        return self._patch_json(resource, obj, [_test(key, value), add])
+
+    def remove_finalizer(self, resource: Resource, obj: Mapping[str, Any], finalizer: str) -> Body | None:
+        """Remove `finalizer` from the object that `obj` shows; as `add_finalizer`. The answer may be its last state."""
+        finalizers = obj["metadata"].get("finalizers") or []
+        if finalizer not in finalizers:
+            return dict(obj)
+        place = f"finalizers/{finalizers.index(finalizer)}"
+        return self._patch_json(
+            resource, obj, [_test(place, finalizer), {"op": "remove", "path": f"/metadata/{place}"}]
+        )
+
+    def delete(self, resource: Resource, namespace: str, name: str, uid: str) -> None:
+        """Ask for the deletion of the object of this UID, and of what it owns in the background; gone is fine."""
+        options = {
+            "apiVersion": "v1",
+            "kind": "DeleteOptions",
+            "preconditions": {"uid": uid},
+            "propagationPolicy": "Background",
+        }
+        self._changed(Request("delete", resource, namespace, name, body=options), uid)
+
+    def cluster_uid(self) -> str:
+        """What tells this cluster from every other: the UID of its namespace kube-system."""
+        namespace = self.get(NAMESPACES, "", "kube-system")
+        if namespace is None:
+            raise Busy("Conflict", "The cluster has no namespace kube-system yet")
+        return str(namespace["metadata"]["uid"])
+
+    def _patch_json(self, resource: Resource, obj: Mapping[str, Any], changes: Sequence[Body]) -> Body | None:
+        ref = Ref.of(resource, obj)
+        operations = [_test("uid", ref.uid), *changes]
+        request = Request("patch", resource, ref.namespace, ref.name, body=operations, content_type=JSON_PATCH)
+        return self._changed(request, ref.uid)
+
+    def _changed(self, request: Request, uid: str) -> Body | None:
+        """The object after a write that is meant for `uid` alone; `None` where that object is gone."""
+        answer = self._transport.send(request)
+        if answer.is_absence_of(request):
+            return None
+        if answer.status != CONFLICT and not is_failed_test(answer):
+            return _done(request, answer)
+        # Another UID under the name is refused as a conflict, too: only a look tells "gone" from "try again".
+        live = self.get(request.resource, request.namespace, request.name)
+        if live is None or live["metadata"]["uid"] != uid:
+            return None
+        raise refusal(request, Answer(CONFLICT, {}))
+
+    def _pages(self, resource: Resource, accept: str) -> Iterator[Body]:
+        token, expiries = "", 0
+        while True:
+            page = {"limit": str(PAGE), "continue": token} if token else {"limit": str(PAGE)}
+            request = Request("list", resource, query=page, accept=accept)
+            answer = self._transport.send(request)
+            if answer.status == EXPIRED and expiries < MOST_EXPIRIES:
+                token, expiries = _next(answer), expiries + 1
+                continue
+            yield from _done(request, answer)["items"]
+            token = _next(answer)
+            if not token:
+                return
+
+
+def _done(request: Request, answer: Answer) -> Body:
+    if not answer.ok:
+        raise refusal(request, answer)
+    return answer.body
+
+
+def _next(answer: Answer) -> str:
+    """Where a listing goes on; a 410 says it, too, in the state of now instead of the one that has expired."""
+    return str((answer.body.get("metadata") or {}).get("continue") or "")
+
+
+def _test(key: str, value: object) -> Body:
+    return {"op": "test", "path": f"/metadata/{key}", "value": value}

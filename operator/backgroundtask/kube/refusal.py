@@ -1,0 +1,99 @@
+"""What a refusal of the API server means: which of the three errors, and what its reader has to change.
+
+Pure: an answer goes in, an exception comes out. The API server's own messages are never passed on, because it quotes
+rejected values in them, and an env value is one; they are only looked at to tell refusals apart.
+Meaning of the codes: https://kubernetes.io/docs/reference/using-api/api-concepts/ and
+https://github.com/kubernetes/community/blob/master/contributors/devel/sig-architecture/api-conventions.md#http-status-codes
+"""
+
+from typing import Final
+
+from backgroundtask.errors import Blocked, Busy
+from backgroundtask.kube.resource import CONFLICT, EXPIRED, NOT_FOUND, UNPROCESSABLE, Answer, Request
+
+UNAUTHORIZED: Final = 401
+FORBIDDEN: Final = 403
+TOO_MANY_REQUESTS: Final = 429
+SERVER_ERRORS: Final = 500
+
+DEFAULT_RETRY: Final = 1.0
+LONGEST_RETRY: Final = 300.0
+
+
+def refusal(request: Request, answer: Answer) -> Exception:
+    """The error for an answer that the caller has no use for.
+
+    `Blocked` where someone has to grant or install something, `Busy` where the same call is expected to work later, and
+    a plain `RuntimeError` where our own request was wrong: that is a bug, and it names fields, never values.
+    """
+    if answer.status in (UNAUTHORIZED, FORBIDDEN):
+        return _denied(request, answer)
+    if answer.status == NOT_FOUND:
+        return _not_served(request, answer)
+    if answer.status in (CONFLICT, EXPIRED, TOO_MANY_REQUESTS) or answer.status >= SERVER_ERRORS:
+        return _busy(request, answer)
+    return RuntimeError(
+        f"The API server answers {answer.status} {answer.reason} to {request.verb} {request.rbac}: {_fields(answer)}"
+    )
+
+
+def is_failed_test(answer: Answer) -> bool:
+    """Whether a JSON patch was refused because the object is no longer as its `test` or its paths expect it.
+
+    The API server answers 422 both to that and to an object that the schema refuses; only the latter names the object.
+    """
+    named = (answer.body.get("details") or {}).get("name")
+    return answer.status == UNPROCESSABLE and not named
+
+
+def retry_after(header: str | None) -> float | None:
+    """Seconds of a Retry-After header, at most five minutes; `None` without one (the API server sends no dates)."""
+    if header is None or not header.isascii() or not header.isdigit():
+        return None
+    return min(float(header), LONGEST_RETRY)
+
+
+def _denied(request: Request, answer: Answer) -> Blocked:
+    resource, group = request.rbac, request.resource.api_version.rpartition("/")[0].split("/")[0]
+    message = str(answer.body.get("message", ""))
+    where = f"namespace {request.namespace}" if request.namespace else "the cluster"
+    if answer.status == UNAUTHORIZED:
+        return Blocked(
+            "Forbidden",
+            "The API server does not accept the operator's credentials: renew its ServiceAccount token or kubeconfig",
+        )
+    if any(cause.get("reason") == "NamespaceTerminating" for cause in answer.causes):
+        return Blocked("NamespaceTerminating", f"{where} is being deleted: nothing can be created in it".capitalize())
+    if "exceeded quota" in message:
+        return Blocked("ExceededQuota", f"A ResourceQuota of {where} leaves no room for more {resource}: raise it")
+    if " cannot " in message:
+        grant = f'verb "{request.verb}" on "{resource}" of API group "{group}" in {where}'
+        return Blocked("Forbidden", f"The operator may not {request.verb} {resource}: grant its ServiceAccount {grant}")
+    return Blocked(
+        "Forbidden", f"An admission policy of {where} refuses to {request.verb} {resource}: exempt the operator from it"
+    )
+
+
+def _not_served(request: Request, answer: Answer) -> Blocked:
+    kind = (answer.body.get("details") or {}).get("kind")
+    if kind == "namespaces":
+        return Blocked("NamespaceNotFound", f"Namespace {request.namespace} does not exist: create it")
+    served = f"{request.resource.plural} of {request.resource.api_version}"
+    return Blocked(
+        "NotServed", f"The API server does not serve {served}: install the CRDs of this version of the operator"
+    )
+
+
+def _busy(request: Request, answer: Answer) -> Busy:
+    reason, why = {
+        CONFLICT: ("Conflict", "someone else changed it at the same time"),
+        EXPIRED: ("Expired", "the listing took longer than the API server remembers"),
+        TOO_MANY_REQUESTS: ("TooManyRequests", "the API server limits its callers"),
+    }.get(answer.status, ("Unavailable", f"the API server answers {answer.status}"))
+    after = answer.retry_after or DEFAULT_RETRY
+    return Busy(reason, f"Could not {request.verb} {request.rbac}: {why}", retry_after=after)
+
+
+def _fields(answer: Answer) -> str:
+    fields = sorted(f"{cause.get('field', '?')} ({cause.get('reason', '?')})" for cause in answer.causes)
+    return ", ".join(fields) or "it names no field"
