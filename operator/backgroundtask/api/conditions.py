@@ -103,11 +103,11 @@ def settle(
 ) -> tuple[Condition, ...]:
     """Return the conditions after the verdicts, sorted by type.
 
-    A condition without a verdict stays as it is. `lastTransitionTime` changes with the status only.
-    `generation` is the metadata.generation that was looked at, `now` a `Time`.
+    A condition without a verdict stays as it is; of several about the same, the last counts. `lastTransitionTime`
+    changes with the status only. `generation` is the metadata.generation that was looked at, `now` a `Time`.
     """
     settled = {condition.type: condition for condition in previous}
-    for verdict in verdicts:
+    for verdict in {verdict.type: verdict for verdict in verdicts}.values():
         settled[verdict.type] = _condition(verdict, settled.get(verdict.type), generation=generation, now=now)
     kept = (condition for condition in settled.values() if _may_stay(condition))
     return tuple(sorted(kept, key=lambda condition: condition.type))

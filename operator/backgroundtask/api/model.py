@@ -27,7 +27,6 @@ from pydantic_core import CoreSchema
 
 from backgroundtask.api.rules import VALIDATIONS, Rule
 
-
 FORGIVING: Final = MappingProxyType({"status": "forgiving"})
 """The validation context of objects that come from the API server."""
 
