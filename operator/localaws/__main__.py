@@ -58,7 +58,8 @@ def _images(_context: click.Context, _option: click.Parameter, values: Sequence[
 @click.option("--ready-file", type=click.Path(path_type=Path), help="Write {url, pid} here, as JSON, when ready.")
 @click.option("--die-with-parent", is_flag=True, help="End when the process that started this one ends.")
 @click.option("--verbose", is_flag=True, help="Log every detail to standard error.")
-def main(  # noqa: PLR0917  # click hands over one argument an option
+def main(
+    *,
     host: str,
     port: int,
     account: str,
@@ -69,7 +70,7 @@ def main(  # noqa: PLR0917  # click hands over one argument an option
     die_with_parent: bool,
     verbose: bool,
 ) -> None:
-    """Serve a local AWS that any SDK can talk to.
+    r"""Serve a local AWS that any SDK can talk to.
 
     ECS runs each task's command as a process of this machine, EventBridge Scheduler fires, and EventBridge rules
     deliver to SQS. SQS, Logs, ECR, STS, IAM, S3, Secrets Manager, SSM, EC2 and CloudFormation are moto's.
@@ -102,6 +103,8 @@ def main(  # noqa: PLR0917  # click hands over one argument an option
         raise click.BadParameter("must not be below 0", param_hint="--rate")
     settings = Settings(account=account, region=region, rate=rate, images=images)
     asyncio.run(_serve(settings, host=host, port=port, ready_file=ready_file, die_with_parent=die_with_parent))
+    if ready_file is not None:
+        ready_file.unlink(missing_ok=True)
 
 
 async def _serve(settings: Settings, *, host: str, port: int, ready_file: Path | None, die_with_parent: bool) -> None:
@@ -122,8 +125,6 @@ async def _serve(settings: Settings, *, host: str, port: int, ready_file: Path |
         await server.stop()
         if watch is not None:
             watch.cancel()
-        if ready_file is not None:
-            ready_file.unlink(missing_ok=True)
 
 
 def _announce(url: str, settings: Settings, ready_file: Path | None) -> None:

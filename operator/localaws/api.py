@@ -17,6 +17,7 @@ from botocore.model import OperationModel, ServiceModel, StructureShape
 
 from localaws import validation
 from localaws.contract import AwsError, Params
+from localaws.violations import describe
 
 _VIOLATION_CODES = {
     ("ecs", None): "InvalidParameterException",
@@ -45,7 +46,7 @@ class Operation:
         """
         params, violations = self.read_input(value)
         if violations:
-            raise AwsError(self.violation_code, validation.describe(violations))
+            raise AwsError(self.violation_code, describe(violations))
         return params
 
     def status_of(self, error: AwsError) -> int:

@@ -1,6 +1,6 @@
 """Virtual time: real time times a rate, plus what it was moved forward.
 
-Knows nothing of what sleeps on it. Sleepers are woken by one timer, earliest first, on the event loop that they sleep on.
+Knows nothing of what sleeps on it. One timer wakes the sleepers, earliest first, on the event loop that they sleep on.
 """
 
 from __future__ import annotations
@@ -28,8 +28,8 @@ async def twenty_turns() -> None:
 class VirtualClock:
     """`contract.Clock`, and the means to drive it.
 
-    `rate` is virtual seconds a real second; 0 freezes the clock, so that only `advance` moves it. `monotonic` counts real
-    seconds and `start` is the first virtual moment (aware).
+    `rate` is virtual seconds a real second; 0 freezes the clock, so that only `advance` moves it. `start` is the first
+    virtual moment (aware), and `monotonic` counts real seconds. `changes` counts who began to sleep and who was woken.
     """
 
     def __init__(
@@ -84,8 +84,8 @@ class VirtualClock:
     async def advance(self, seconds: float) -> dt.datetime:
         """Move the clock forward, through every sleeper's moment on the way, and return the moment reached.
 
-        The clock stops at each moment at which somebody sleeps, shows that moment, wakes all who wait for it, and goes on when
-        what they do has settled (see `settle`); so what they begin at that moment, further sleeps among it, happens in order
+        The clock stops at each moment for which somebody sleeps, shows that moment, wakes all who wait for it, and goes
+        on when what they do has settled (`settle`); so what they begin then, further sleeps among it, happens in order
         and on time. Work that waits for something else than this clock (a process, a client) is not waited for. Real
         time that passes meanwhile does not count. Advances queue up behind each other.
         """

@@ -25,7 +25,7 @@ class BadRequestError(Exception):
 
 
 class Control:
-    """Answers the control requests for one world. Routes: method and first word of the path; the rest is an argument."""
+    """Answers the control requests for one world; a route is the method and the path's first word."""
 
     def __init__(self, world: World) -> None:
         self._world = world
@@ -40,6 +40,7 @@ class Control:
             ("POST", "clock"): self._drive_clock,
             ("GET", "images"): self._images,
             ("PUT", "images"): self._set_images,
+            ("GET", "rules"): self._rules,
             ("POST", "reset"): self._reset,
         }
 
@@ -95,7 +96,7 @@ class Control:
         return {}
 
     async def _clock(self, _request: Request, _rest: str) -> dict[str, Any]:
-        clock = self._world.clock
+        clock = self._world.virtual_clock
         return {"now": clock.now().isoformat(), "rate": clock.rate}
 
     async def _drive_clock(self, request: Request, rest: str) -> dict[str, Any]:
@@ -106,9 +107,9 @@ class Control:
             if type(value) not in (int, float) or not 0 <= value < _FAR:
                 raise BadRequestError(f"{name!r} must be a number from 0 to {_FAR}")
         if "rate" in wanted:
-            self._world.clock.set_rate(wanted["rate"])
+            self._world.virtual_clock.set_rate(wanted["rate"])
         if "advance" in wanted:
-            await self._world.clock.advance(wanted["advance"])
+            await self._world.virtual_clock.advance(wanted["advance"])
         return await self._clock(request, rest)
 
     async def _images(self, _request: Request, _rest: str) -> dict[str, Any]:
@@ -122,6 +123,9 @@ class Control:
         self._world.images.clear()
         self._world.images.update(images)
         return self._world.images
+
+    async def _rules(self, _request: Request, _rest: str) -> dict[str, Any]:
+        return {"rules": self._world.events.counts()}
 
     async def _reset(self, _request: Request, _rest: str) -> dict[str, Any]:
         await self._world.reset()

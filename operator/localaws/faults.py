@@ -163,6 +163,7 @@ def parse_rule(wanted: dict[str, Any]) -> Rule:
 
 
 def _one_of(kind: type[_Choice], name: str, value: object) -> _Choice:
-    if value not in list(kind):
-        raise ValueError(f"{name!r} must be one of {', '.join(kind)}")
-    return kind(value)
+    for choice in kind:
+        if value == choice:
+            return choice
+    raise ValueError(f"{name!r} must be one of {', '.join(kind)}")

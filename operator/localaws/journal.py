@@ -37,7 +37,11 @@ def is_write(operation: str) -> bool:
 
 @dataclass(slots=True, kw_only=True)
 class Entry:
-    """One call. `seconds` are real ones from arrival to answer; `outcome` is `pending`, `held`, `ok`, `dropped` or an error code."""
+    """One call.
+
+    `outcome` is `pending`, `held`, `ok`, `dropped` or the code of the error that was answered; `effect` tells whether
+    the service did what was asked. `seconds` are real ones, from arrival to answer; `params` is JSON.
+    """
 
     sequence: int
     time: dt.datetime

@@ -1,8 +1,8 @@
 """moto behind localaws: every service that is not localaws' own, in process.
 
-moto is synchronous and not safe for threads, so one thread of its own answers one request after the other and the event
-loop never waits for it. moto's clock is the virtual one. A long poll of SQS waits here, on the event loop, and asks moto
-only when there is something to receive; so any number of pollers costs nothing while queues are empty.
+moto is synchronous and not safe for threads, so one thread of its own answers one request after the other and the
+event loop never waits for it. moto's clock is the virtual one. A long poll of SQS waits here, on the event loop, and
+asks moto only when there is something to receive; so any number of pollers costs nothing while queues are empty.
 
 Nothing else in localaws imports moto.
 """
@@ -19,7 +19,7 @@ import time
 import warnings
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any
+from typing import Any, TypeVar
 from urllib.parse import unquote_to_bytes, urlencode
 
 from botocore.loaders import Loader
@@ -37,6 +37,8 @@ LONGEST_POLL = 20
 
 _log = logging.getLogger(__name__)
 
+Result = TypeVar("Result")
+
 
 class Moto:
     """The services behind, for one account. `host` is host:port as clients reach this server; queue URLs bear it."""
@@ -46,11 +48,12 @@ class Moto:
         self.host = "localhost"
         self._clock = clock
         self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="moto")
+        self._application: Any = None
         self.under_way = 0
 
     async def start(self) -> None:
         """Import moto's core; a service is imported when it is first used."""
-        await self._run(lambda: _application(self._clock))
+        self._application = await self._run(lambda: _load(self._clock))
 
     async def stop(self) -> None:
         """Finish what is under way."""
@@ -64,7 +67,7 @@ class Moto:
         """Answer a request as it came; a long poll of a client that is gone receives nothing."""
         if (target.service, target.operation) == ("sqs", "ReceiveMessage"):
             return await self._receive(request, target, gone)
-        return await self._run(lambda: self._ask(request))
+        return await self._asked(request)
 
     async def call(self, service: str, operation: str, params: Params, region: str) -> Params:
         """Call an operation with API-shaped parameters and return API-shaped output.
@@ -88,7 +91,7 @@ class Moto:
         )
         response = await self.answer(request, Target(service=service, operation=operation, region=region), bool)
         told = {"status_code": response.status, "headers": response.headers, "body": response.body, "context": {}}
-        parsed = create_parser(model.metadata["protocol"]).parse(told, operation_model.output_shape)
+        parsed = create_parser(model.metadata["protocol"]).parse(told, operation_model.output_shape)  # type: ignore[arg-type]  # its None is an empty answer
         if response.status >= _BAD:
             error = parsed.get("Error", {})
             raise AwsError(error.get("Code", "InternalFailure"), error.get("Message", ""), status=response.status)
@@ -111,7 +114,7 @@ class Moto:
         name = str(params.get("QueueUrl") or request.path).rpartition("/")[2]
         seconds = self._poll_seconds(params, target.region, name)
         if not 0 < seconds <= LONGEST_POLL:
-            return await self._run(lambda: self._ask(request))
+            return await self._asked(request)
         once = _without_wait(request, params)
         end = time.monotonic() + seconds
         while True:
@@ -119,7 +122,7 @@ class Moto:
                 await asyncio.sleep(LOOK)
                 if gone():
                     return Response(status=200, headers={}, body=b"")
-            response = await self._run(lambda: self._ask(once))
+            response = await self._asked(once)
             if time.monotonic() >= end or response.status >= _BAD or _has_messages(response):
                 return response
             await asyncio.sleep(LOOK)
@@ -141,7 +144,10 @@ class Moto:
 
         return sqs_backends[self.account][region].queues.get(name)
 
-    async def _run(self, work: Callable[[], Any]) -> Any:  # noqa: ANN401  # whatever the work returns
+    async def _asked(self, request: Request) -> Response:
+        return await self._run(lambda: self._ask(request))
+
+    async def _run(self, work: Callable[[], Result]) -> Result:
         self.under_way += 1
         try:
             return await asyncio.get_running_loop().run_in_executor(self._thread, work)
@@ -154,7 +160,7 @@ class Moto:
         try:
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore")  # moto's own affairs
-                body, status, headers = run_wsgi_app(_application(self._clock), self._environ(request), buffered=True)
+                body, status, headers = run_wsgi_app(self._application, self._environ(request), buffered=True)
             response = Response(status=int(status.split()[0]), headers=dict(headers), body=b"".join(body))
         except Exception as e:
             _log.debug("moto failed", exc_info=True)
@@ -196,8 +202,7 @@ class Moto:
 _BAD = 400
 
 
-@functools.cache
-def _application(clock: Clock) -> Any:  # noqa: ANN401  # moto ships no types
+def _load(clock: Clock) -> Any:  # noqa: ANN401  # moto ships no types
     import moto.core.utils  # noqa: PLC0415  # moto is slow to import, and nobody needs it before it runs
 
     # Each service of moto copies this function when it is imported, so it has to be replaced before the first one.
@@ -219,7 +224,7 @@ def _model(service: str) -> ServiceModel:
 
 
 def _signature(signing_name: str, region: str) -> str:
-    scope = f"{'localaws'}/20200101/{region}/{signing_name}/aws4_request"
+    scope = f"localaws/20200101/{region}/{signing_name}/aws4_request"
     return f"AWS4-HMAC-SHA256 Credential={scope}, SignedHeaders=host, Signature=0"
 
 

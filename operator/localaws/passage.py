@@ -68,8 +68,7 @@ class Passage:
                 await _before(rule, entry, gone)
             answer = await effect()
             entry.effect = entry.outcome == PENDING
-            if rule is not None and rule.action is Action.DROP_AFTER:
-                raise Dropped
+            _after(rule)
         except AwsError as e:
             entry.outcome, entry.status = e.code, e.status
             raise
@@ -99,6 +98,11 @@ async def _before(rule: Rule, entry: Entry, gone: Callable[[], bool]) -> None:
             await _hold(rule, entry, gone)
         case Action.DROP_AFTER:
             return
+
+
+def _after(rule: Rule | None) -> None:
+    if rule is not None and rule.action is Action.DROP_AFTER:
+        raise Dropped
 
 
 async def _hold(rule: Rule, entry: Entry, gone: Callable[[], bool]) -> None:

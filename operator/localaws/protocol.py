@@ -1,7 +1,7 @@
-"""The AWS wire protocols: whom a request means, how its parameters are read, how answers and errors are written.
+"""The AWS wire protocols: whom a request means, how parameters are read, how answers and errors are written.
 
 Own services speak json 1.1 and rest-json. Errors can be written in every protocol, because faults hit every service.
-Knows nothing of the HTTP server and of what operations mean. Source: the protocol tests of Smithy, and botocore's parsers.
+Knows nothing of the HTTP server and of what operations mean. Source: Smithy's protocol tests, and botocore's parsers.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ _SIGNING_NAMES = {"eventbridge": "events"}
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Request:
-    """An HTTP request; `path` and `query` are as they came, still quoted, and headers are looked up in any case."""
+    """An HTTP request; `path` and `query` are as they came, still quoted; `headers` may be looked up in any case."""
 
     method: str
     path: str
@@ -49,7 +49,7 @@ class Response:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Target:
-    """Whom a request means: botocore's service name (or the signing name), the operation as far as known, the region."""
+    """Whom a request means: the signing name of the service, the operation as far as known, the region."""
 
     service: str
     operation: str
@@ -69,7 +69,7 @@ def scope(request: Request, default_region: str) -> tuple[str, str]:
 
 
 def agent(request: Request) -> str:
-    """The application id that an SDK was configured with (`AWS_SDK_UA_APP_ID`), to tell clients apart in the journal."""
+    """The application id that the client's SDK was given (`AWS_SDK_UA_APP_ID`), which tells clients apart."""
     found = _AGENT.search(request.headers.get("User-Agent", ""))
     return found[1] if found else ""
 
@@ -143,7 +143,8 @@ def write_foreign_error(request: Request, error: AwsError) -> Response:
         return Response(status=error.status, headers=headers, body=body.encode(), error=error.code)
     inner = f"<Code>{escape(error.code)}</Code><Message>{escape(error.message)}</Message>"
     if request.headers.get("Content-Type", "").startswith("application/x-www-form-urlencoded"):
-        text = f"<ErrorResponse><Error><Type>Sender</Type>{inner}</Error><RequestId>{request_id}</RequestId></ErrorResponse>"
+        error_text = f"<Error><Type>Sender</Type>{inner}</Error><RequestId>{request_id}</RequestId>"
+        text = f"<ErrorResponse>{error_text}</ErrorResponse>"
     else:
         text = f"<Error>{inner}<RequestId>{request_id}</RequestId></Error>"
     return Response(status=error.status, headers={"Content-Type": "text/xml"}, body=text.encode(), error=error.code)
@@ -191,7 +192,8 @@ def _wire_value(value: object) -> Any:  # noqa: ANN401  # whatever JSON can say
             return base64.b64encode(value).decode()
         case set() | frozenset() | tuple():
             return list(value)
-    raise TypeError(f"an answer holds a {type(value).__name__}, which no AWS protocol can say")
+        case _:
+            raise TypeError(f"an answer holds a {type(value).__name__}, which no AWS protocol can say")
 
 
 def _request_id() -> str:

@@ -47,8 +47,8 @@ class Running:
             "AWS_SECRET_ACCESS_KEY": "localaws",
         }
 
-    def client(self, service: str, *, region: str | None = None, retries: bool = False, **settings: Any) -> Any:  # noqa: ANN401  # boto3's clients have no common type
-        """A boto3 client; without `retries`, so that a test sees the first answer. `settings` are botocore Config's."""
+    def client(self, service: str, *, region: str | None = None, retries: bool = False, **settings: Any) -> Any:  # noqa: ANN401  # boto3
+        """A boto3 client, which without `retries` shows the first answer; `settings` go into botocore's Config."""
         import boto3  # noqa: PLC0415  # the command line does without
         from botocore.config import Config  # noqa: PLC0415  # see above
 

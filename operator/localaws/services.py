@@ -1,24 +1,12 @@
-"""Which services are localaws' own."""
+"""Which services are localaws' own, besides EventBridge, which the world itself sends events through."""
 
 from __future__ import annotations
 
-import importlib
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from localaws.contract import Service
+from localaws.ecs import EcsService
+from localaws.scheduler import SchedulerService
 from localaws.world import World
 
-
-def _factories() -> list[Callable[[World], Service]]:
-    found = []
-    for module, name in (("ecs", "EcsService"), ("scheduler", "SchedulerService"), ("events", "EventsService")):
-        try:
-            factory = getattr(importlib.import_module(f"localaws.{module}"), name, None)
-        except ImportError:
-            factory = None
-        if factory is not None:
-            found.append(factory)
-    return found
-
-
-FACTORIES: list[Callable[[World], Service]] = _factories()
+FACTORIES: Sequence[Callable[[World], Service]] = (EcsService, SchedulerService)

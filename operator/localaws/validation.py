@@ -1,11 +1,10 @@
 """Reads and validates the input of an operation as botocore's service model describes it.
 
-A shape is compiled once into a function that checks one value and converts it: types, required members, ranges, lengths,
-patterns and enumerations. It takes what comes over the wire (timestamps as epoch seconds, blobs as base64) as well as what
-Python callers hold (`datetime`, `bytes`). Unknown members and nulls are left out, as AWS does.
+A shape is compiled once into a function that checks one value and converts it: types, required members, ranges,
+lengths, patterns and enumerations. It takes what comes over the wire (timestamps as epoch seconds, blobs as base64) as
+well as what Python callers hold (`datetime`, `bytes`). Unknown members and nulls are left out, as AWS does.
 
-Knows nothing of HTTP or of what an operation means. The words are those of AWS's own framework ("1 validation error
-detected: Value … at … failed to satisfy constraint: Member must …"), as seen in many public logs.
+Knows nothing of HTTP or of what an operation means; how a violation is worded is in `violations`.
 """
 
 from __future__ import annotations
@@ -20,20 +19,19 @@ from typing import Any
 from botocore.model import ListShape, MapShape, Shape, StructureShape
 
 from localaws.contract import AwsError
+from localaws.violations import Path, mismatch, path_name, violation
 
-Path = tuple[Any, str] | None
 Read = Callable[[Any, Path, list[str]], Any]
 """Checks the value at a path, adds what it violates to the list, and returns it converted."""
 
-_JSON_TOKENS = {str: "STRING_VALUE", int: "NUMBER_VALUE", float: "NUMBER_VALUE", type(None): "NULL_VALUE"}
 _SEPARATORS = r" \xa0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000"
 
 
 def compile_pattern(pattern: str) -> re.Pattern[str]:
     r"""Translate a pattern of the service models, which are Java's, to one of Python that must match the whole value.
 
-    Java's `\w` and `\d` are ASCII. Of its Unicode categories Python's `re` has none, but letters, numbers and `_` together
-    are Python's own `\w`, and the separators are few.
+    Java's `\w` and `\d` are ASCII. Python's `re` has no Unicode categories, but letters, numbers and `_` together are
+    its own `\w`, and the separators are few.
 
     Raises:
         ValueError: the pattern uses a construct that has no translation here.
@@ -48,7 +46,7 @@ def compile_pattern(pattern: str) -> re.Pattern[str]:
 
 
 def compile_input(shape: StructureShape | None) -> Callable[[Any], tuple[dict[str, Any], list[str]]]:
-    """Compile an operation's input: the result takes parsed parameters and returns them converted, with the violations.
+    """Compile an operation's input into a function that returns parameters converted, and what they violate.
 
     The result raises AwsError SerializationException where a value is not even of the right JSON type.
     """
@@ -63,12 +61,6 @@ def compile_input(shape: StructureShape | None) -> Callable[[Any], tuple[dict[st
     return read_input
 
 
-def describe(violations: list[str]) -> str:
-    """Say all violations in AWS's one sentence."""
-    noun = "error" if len(violations) == 1 else "errors"
-    return f"{len(violations)} validation {noun} detected: {'; '.join(violations)}"
-
-
 class _Compiler:
     """Compiles the shapes of one operation; remembers them by name, because shapes may contain themselves."""
 
@@ -79,7 +71,11 @@ class _Compiler:
         known = self._known.get(shape.name)
         if known is not None:
             return known
-        self._known[shape.name] = lambda value, path, violations: self._known[shape.name](value, path, violations)
+
+        def itself(value: Any, path: Path, violations: list[str]) -> Any:  # noqa: ANN401  # as JSON has it
+            return self._known[shape.name](value, path, violations)
+
+        self._known[shape.name] = itself
         self._known[shape.name] = read = self._read_of(shape)
         return read
 
@@ -95,12 +91,12 @@ class _Compiler:
                 return _scalar(shape)
 
     def _structure(self, shape: StructureShape) -> Read:
-        members = {name: (self.compile(member), _path_name(name)) for name, member in shape.members.items()}
-        required = [(name, _path_name(name)) for name in shape.required_members]
+        members = {name: (self.compile(member), path_name(name)) for name, member in shape.members.items()}
+        required = [(name, path_name(name)) for name in shape.required_members]
 
         def read(value: Any, path: Path, violations: list[str]) -> Any:  # noqa: ANN401  # as JSON has it
             if type(value) is not dict:
-                raise _mismatch(value, "structure")
+                raise mismatch(value, "structure")
             result = {}
             for name, item in value.items():
                 member = members.get(name)
@@ -108,7 +104,7 @@ class _Compiler:
                     result[name] = member[0](item, (path, member[1]), violations)
             for name, label in required:
                 if name not in result:
-                    violations.append(_violation(None, (path, label), "Member must not be null"))
+                    violations.append(violation(None, (path, label), "Member must not be null"))
             return result
 
         return read
@@ -119,7 +115,7 @@ class _Compiler:
 
         def read(value: Any, path: Path, violations: list[str]) -> Any:  # noqa: ANN401  # as JSON has it
             if type(value) not in (list, tuple):
-                raise _mismatch(value, "list")
+                raise mismatch(value, "list")
             lengths(value, path, violations)
             return [read_member(item, (path, f"{at}.member"), violations) for at, item in enumerate(value, start=1)]
 
@@ -130,7 +126,7 @@ class _Compiler:
 
         def read(value: Any, path: Path, violations: list[str]) -> Any:  # noqa: ANN401  # as JSON has it
             if type(value) is not dict:
-                raise _mismatch(value, "map")
+                raise mismatch(value, "map")
             lengths(value, path, violations)
             return {
                 read_key(key, (path, "key"), violations): read_value(item, (path, f"{key}.member"), violations)
@@ -168,28 +164,28 @@ def _string(shape: Shape) -> Read:
 
     def read(value: Any, path: Path, violations: list[str]) -> Any:  # noqa: ANN401  # as JSON has it
         if type(value) is not str:
-            raise _mismatch(value, "String")
+            raise mismatch(value, "String")
         lengths(value, path, violations)
         if fits is not None and fits(value) is None:
-            violations.append(_violation(value, path, f"Member must satisfy regular expression pattern: {pattern}"))
+            violations.append(violation(value, path, f"Member must satisfy regular expression pattern: {pattern}"))
         if values and value not in values:
-            violations.append(_violation(value, path, f"Member must satisfy enum value set: [{listed}]"))
+            violations.append(violation(value, path, f"Member must satisfy enum value set: [{listed}]"))
         return value
 
     return read
 
 
-def _number(shape: Shape, kind: type[int] | type[float]) -> Read:
+def _number(shape: Shape, kind: type[int | float]) -> Read:
     low, high = shape.metadata.get("min"), shape.metadata.get("max")
     name = "Integer" if shape.type_name == "integer" else shape.type_name.capitalize()
 
     def read(value: Any, path: Path, violations: list[str]) -> Any:  # noqa: ANN401  # as JSON has it
         if type(value) not in (int, float):
-            raise _mismatch(value, name)
+            raise mismatch(value, name)
         if low is not None and value < low:
-            violations.append(_violation(value, path, f"Member must have value greater than or equal to {low}"))
+            violations.append(violation(value, path, f"Member must have value greater than or equal to {low}"))
         if high is not None and value > high:
-            violations.append(_violation(value, path, f"Member must have value less than or equal to {high}"))
+            violations.append(violation(value, path, f"Member must have value less than or equal to {high}"))
         return kind(value)
 
     return read
@@ -197,7 +193,7 @@ def _number(shape: Shape, kind: type[int] | type[float]) -> Read:
 
 def _boolean(value: Any, _path: Path, _violations: list[str]) -> Any:  # noqa: ANN401  # as JSON has it
     if type(value) is not bool:
-        raise _mismatch(value, "Boolean")
+        raise mismatch(value, "Boolean")
     return value
 
 
@@ -205,7 +201,7 @@ def _timestamp(value: Any, _path: Path, _violations: list[str]) -> Any:  # noqa:
     if isinstance(value, dt.datetime):
         return value if value.tzinfo else value.replace(tzinfo=dt.UTC)
     if type(value) not in (int, float):
-        raise _mismatch(value, "Timestamp")
+        raise mismatch(value, "Timestamp")
     try:
         return dt.datetime.fromtimestamp(value, dt.UTC)
     except (ValueError, OverflowError, OSError) as e:
@@ -216,7 +212,7 @@ def _blob(value: Any, _path: Path, _violations: list[str]) -> Any:  # noqa: ANN4
     if isinstance(value, bytes):
         return value
     if type(value) is not str:
-        raise _mismatch(value, "Blob")
+        raise mismatch(value, "Blob")
     try:
         return base64.b64decode(value, validate=True)
     except binascii.Error as e:
@@ -230,44 +226,8 @@ def _lengths(shape: Shape) -> Callable[[Any, Path, list[str]], None]:
 
     def check(value: Any, path: Path, violations: list[str]) -> None:  # noqa: ANN401  # whatever has a length
         if low is not None and len(value) < low:
-            violations.append(_violation(value, path, f"Member must have length greater than or equal to {low}"))
+            violations.append(violation(value, path, f"Member must have length greater than or equal to {low}"))
         if high is not None and len(value) > high:
-            violations.append(_violation(value, path, f"Member must have length less than or equal to {high}"))
+            violations.append(violation(value, path, f"Member must have length less than or equal to {high}"))
 
     return check
-
-
-def _violation(value: object, path: Path, constraint: str) -> str:
-    names = []
-    while path is not None:
-        path, name = path
-        names.append(name)
-    quoted = "null" if value is None else f"'{_java(value)}'"
-    return f"Value {quoted} at '{'.'.join(reversed(names))}' failed to satisfy constraint: {constraint}"
-
-
-def _java(value: object) -> str:
-    match value:
-        case list() | tuple():
-            return f"[{', '.join(map(_java, value))}]"
-        case dict():
-            return "{" + ", ".join(f"{key}={_java(item)}" for key, item in value.items()) + "}"
-        case _:
-            return str(value)
-
-
-def _path_name(member: str) -> str:
-    return member[:1].lower() + member[1:]
-
-
-def _mismatch(value: object, wanted: str) -> AwsError:
-    match value:
-        case dict():
-            message = "Start of structure or map found where not expected"
-        case list() | tuple():
-            message = "Start of list found where not expected"
-        case bool():
-            message = f"{str(value).upper()}_VALUE cannot be converted to {wanted}"
-        case _:
-            message = f"{_JSON_TOKENS.get(type(value), type(value).__name__)} cannot be converted to {wanted}"
-    return AwsError("SerializationException", message)

@@ -7,27 +7,23 @@ from __future__ import annotations
 
 import asyncio
 import json
-import logging
-import time
 from collections.abc import Callable, Coroutine, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from localaws import api
-from localaws.clock import QUIET_TURNS, VirtualClock
-from localaws.contract import AwsError, Call, Params, Service
+from localaws.background import Background
+from localaws.clock import VirtualClock
+from localaws.contract import AwsError, Call, Clock, Params, Service
+from localaws.events import EventsService
+from localaws.events.policy import Access, allows
 from localaws.faults import Faults
 from localaws.journal import Journal
 from localaws.moto_bridge import Moto
 from localaws.passage import Dropped, Passage
 
-LONGEST_SETTLING = 2.0
-"""Real seconds after which an advance of the clock goes on although something still stirs."""
-
 LOG_BATCH = 10_000
 """PutLogEvents takes at most so many events (CloudWatch Logs API Reference)."""
-
-_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,18 +45,23 @@ class World:
     def __init__(self, settings: Settings, factories: Sequence[Callable[[World], Service]]) -> None:
         self.account = settings.account
         self.region = settings.region
-        self.clock = VirtualClock(rate=settings.rate, settle=self._settle)
+        self.background = Background(stirs=self._stirs, busy=self._busy)
+        self.virtual_clock = VirtualClock(rate=settings.rate, settle=self.background.settle)
+        self.clock: Clock = self.virtual_clock
+        self.moto = Moto(settings.account, self.clock)
         self.journal = Journal()
         self.faults = Faults()
         self.passage = Passage(self.clock, self.journal, self.faults)
-        self.moto = Moto(settings.account, self.clock)
-        self.images: dict[str, list[str]] = {}
-        self.services: dict[str, Service] = {}
         self._settings = settings
         self._factories = factories
-        self._work: set[asyncio.Task[None]] = set()
-        self._stirred = 0
+        self._calls = 0
         self._populate()
+
+    def _populate(self) -> None:
+        self.images: dict[str, list[str]] = {image: list(words) for image, words in self._settings.images.items()}
+        self.events = EventsService(self)
+        services = [self.events, *(factory(self) for factory in self._factories)]
+        self.services: dict[str, Service] = {service.name: service for service in services}
 
     async def start(self) -> None:
         """Start moto and all services."""
@@ -78,7 +79,7 @@ class World:
         await self._stop_services()
         self.faults.clear()
         self.journal.clear()
-        self.clock.reset(self._settings.rate)
+        self.virtual_clock.reset(self._settings.rate)
         await self.moto.reset()
         self._populate()
         for service in self.services.values():
@@ -86,17 +87,11 @@ class World:
 
     def spawn(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
         """Run `work` in the background until it ends or the server stops; its exceptions are logged, never lost."""
-        self._stirred += 1
-        task = asyncio.get_running_loop().create_task(work)
-        self._work.add(task)
-        task.add_done_callback(self._ended)
-        return task
+        return self.background.spawn(work)
 
     def emit(self, region: str, event: Params) -> None:
         """Hand an EventBridge event (the whole envelope) to the default bus of a region."""
-        events = self.services.get("events")
-        if events is not None:
-            events.receive(region, event)  # type: ignore[attr-defined]  # the one service with an entrance for events
+        self.events.receive(region, event)
 
     async def call(self, service: str, operation: str, params: Params, *, region: str, principal: str) -> Params:
         """Call an operation of any service, own or moto's, as if it came over the wire: validated, faulted, journaled.
@@ -104,17 +99,14 @@ class World:
         Raises:
             AwsError: what the service answered; a fault that cuts the connection is a RequestTimeout.
         """
-        self._stirred += 1
-        text = json.dumps(params, default=str).encode()
-        entry = self.passage.arrive(
-            service=service, operation=operation, region=region, principal=principal, params=text
-        )
-        try:
-            return await self.passage.take(
-                entry, lambda: self._effect(service, operation, params, region=region, principal=principal)
-            )
-        except Dropped:
-            raise AwsError("RequestTimeout", f"{service} did not answer", status=503) from None
+
+        async def effect() -> Params:
+            if service not in self.services:
+                return await self.moto.call(service, operation, params, region)
+            known = api.load(service).operation(operation)
+            return await self.serve(known, params, region=region, principal=principal)
+
+        return await self._pass(service, operation, params, region=region, principal=principal, effect=effect)
 
     async def serve(self, operation: api.Operation, raw: Params, *, region: str, principal: str = "client") -> Params:
         """Let an own service answer: read and validate `raw`, then handle it.
@@ -122,7 +114,6 @@ class World:
         Raises:
             AwsError: what AWS would answer.
         """
-        service = self.services[operation.service]
         call = Call(
             service=operation.service,
             operation=operation.name,
@@ -131,7 +122,39 @@ class World:
             account=self.account,
             principal=principal,
         )
-        return await service.handle(call)
+        return await self.services[operation.service].handle(call)
+
+    async def send_message(
+        self,
+        queue_arn: str,
+        body: str,
+        attributes: Mapping[str, str] | None = None,
+        *,
+        principal: str,
+        source_arn: str = "",
+        group: str = "",
+    ) -> None:
+        """Send a message to a queue, with string attributes; to a FIFO queue in a message group.
+
+        With a `source_arn` the queue's resource policy has to let the principal do so on behalf of that resource.
+
+        Raises:
+            AwsError: AccessDenied, or what SQS answered.
+        """
+        region, account, name = queue_arn.split(":")[3:6]
+        params: Params = {"QueueUrl": f"http://{self.moto.host}/{account}/{name}", "MessageBody": body}
+        if attributes:
+            typed = {key: {"DataType": "String", "StringValue": value} for key, value in attributes.items()}
+            params["MessageAttributes"] = typed
+        if group:
+            params["MessageGroupId"] = group
+
+        async def effect() -> Params:
+            if source_arn and not self._may_send(queue_arn, principal, source_arn):
+                raise AwsError("AccessDenied", f"Access to {queue_arn} is denied for {principal}", status=403)
+            return await self.moto.call("sqs", "SendMessage", params, region)
+
+        await self._pass("sqs", "SendMessage", params, region=region, principal=principal, effect=effect)
 
     async def write_log(self, region: str, group: str, stream: str, lines: Sequence[tuple[int, str]]) -> None:
         """Append `(epoch milliseconds, message)` lines to a CloudWatch Logs stream, which is created if missing.
@@ -141,56 +164,62 @@ class World:
         Raises:
             AwsError: ResourceNotFoundException where the group does not exist.
         """
-        events = sorted(({"timestamp": at, "message": text} for at, text in lines if text), key=_timestamp)
+        ordered = sorted((line for line in lines if line[1]), key=lambda line: line[0])
         where = {"logGroupName": group, "logStreamName": stream}
-        for start in range(0, len(events), LOG_BATCH):
-            batch = {**where, "logEvents": events[start : start + LOG_BATCH]}
+        for start in range(0, len(ordered), LOG_BATCH):
+            events = [{"timestamp": at, "message": text} for at, text in ordered[start : start + LOG_BATCH]]
             try:
-                await self._log_call("PutLogEvents", batch, region)
+                await self._log("PutLogEvents", {**where, "logEvents": events}, region)
             except AwsError as e:
                 if e.code != "ResourceNotFoundException":
                     raise
-                await self._log_call("CreateLogStream", where, region)
-                await self._log_call("PutLogEvents", batch, region)
+                await self._log("CreateLogStream", where, region)
+                await self._log("PutLogEvents", {**where, "logEvents": events}, region)
 
-    async def _log_call(self, operation: str, params: Params, region: str) -> Params:
-        return await self.call("logs", operation, params, region=region, principal="ecs-tasks.amazonaws.com")
+    async def _log(self, operation: str, params: Params, region: str) -> None:
+        await self.call("logs", operation, params, region=region, principal="ecs-tasks.amazonaws.com")
 
-    async def _effect(self, service: str, operation: str, params: Params, *, region: str, principal: str) -> Params:
-        if service in self.services:
-            known = api.load(service).operation(operation)
-            return await self.serve(known, params, region=region, principal=principal)
-        return await self.moto.call(service, operation, params, region)
+    async def _pass(
+        self,
+        service: str,
+        operation: str,
+        params: Params,
+        *,
+        region: str,
+        principal: str,
+        effect: Callable[[], Coroutine[Any, Any, Params]],
+    ) -> Params:
+        self._calls += 1
+        entry = self.passage.arrive(
+            service=service,
+            operation=operation,
+            region=region,
+            principal=principal,
+            params=json.dumps(params, default=str).encode(),
+        )
+        try:
+            return await self.passage.take(entry, effect)
+        except Dropped:
+            raise AwsError("RequestTimeout", f"{service} did not answer", status=503) from None
 
-    def _populate(self) -> None:
-        self.images = {image: list(command) for image, command in self._settings.images.items()}
-        services = [factory(self) for factory in self._factories]
-        self.services = {service.name: service for service in services}
+    def _may_send(self, queue_arn: str, principal: str, source_arn: str) -> bool:
+        region, _, name = queue_arn.split(":")[3:6]
+        access = Access(
+            service=principal,
+            action="sqs:SendMessage",
+            resource=queue_arn,
+            source_arn=source_arn,
+            source_account=self.account,
+        )
+        return allows(self.moto.queue_policy(region, name), access)
+
+    def _stirs(self) -> int:
+        return self.virtual_clock.changes + self._calls
+
+    def _busy(self) -> bool:
+        return self.moto.under_way > 0
 
     async def _stop_services(self) -> None:
         for service in self.services.values():
             await service.stop()
-        work = list(self._work)
-        for task in work:
-            task.cancel()
-        await asyncio.gather(*work, return_exceptions=True)
-
-    def _ended(self, task: asyncio.Task[None]) -> None:
-        self._stirred += 1
-        self._work.discard(task)
-        if not task.cancelled() and (error := task.exception()) is not None:
-            _log.error("work in the background failed", exc_info=error)
-
-    async def _settle(self) -> None:
-        """Wait until nothing has stirred for some turns of the loop: no call, no new or ended work, no sleeper, no moto."""
-        end = time.monotonic() + LONGEST_SETTLING
-        quiet, before = 0, -1
-        while quiet < QUIET_TURNS and time.monotonic() < end:
-            await asyncio.sleep(0.001 if self.moto.under_way else 0)
-            now = self._stirred + self.clock.changes
-            quiet = 0 if self.moto.under_way or now != before else quiet + 1
-            before = now
-
-
-def _timestamp(event: Params) -> int:
-    return int(event["timestamp"])
+        await self.background.cancel()
