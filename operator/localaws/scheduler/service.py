@@ -1,0 +1,94 @@
+"""EventBridge Scheduler as one of localaws' services: operations to methods, regions to their state, start and stop.
+
+Knows nothing of HTTP, and nothing of any target: what fires goes through `World.call`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import datetime as dt
+import secrets
+from collections.abc import Awaitable, Callable
+
+from localaws.contract import Call, Params, World
+from localaws.scheduler.groups import Groups
+from localaws.scheduler.ignition import Ignition
+from localaws.scheduler.request import input_shape
+from localaws.scheduler.schedules import Schedules
+from localaws.scheduler.state import Region, Schedule
+
+_Operation = Callable[[Region, Call], Awaitable[Params]]
+_GROUP_DELETION = dt.timedelta(seconds=5)  # assumed: AWS says that it takes a while, not how long
+
+
+def _execution_id() -> str:
+    return secrets.token_hex(8)
+
+
+class SchedulerService:
+    """EventBridge Scheduler.
+
+    Args:
+        world: clock, background tasks, and the services that schedules call.
+        firing_delay: how long after its slot a schedule fires, 0 to 60 seconds as on AWS.
+        group_deletion: how long a deleted group stays DELETING, in virtual time.
+        new_id: makes the execution id of an attempt.
+    """
+
+    name = "scheduler"
+
+    def __init__(
+        self,
+        world: World,
+        *,
+        firing_delay: dt.timedelta = dt.timedelta(0),
+        group_deletion: dt.timedelta = _GROUP_DELETION,
+        new_id: Callable[[], str] = _execution_id,
+    ) -> None:
+        self._world = world
+        self._regions: dict[str, Region] = {}
+        self._ignition = Ignition(world, delay=firing_delay, new_id=new_id, completed=self._complete)
+        self._schedules = Schedules(world, self._ignition)
+        groups = Groups(world, self._ignition, self._schedules, deletion=group_deletion)
+        self._operations: dict[str, _Operation] = {
+            "CreateSchedule": self._schedules.create,
+            "UpdateSchedule": self._schedules.update,
+            "GetSchedule": self._schedules.get,
+            "DeleteSchedule": self._schedules.delete,
+            "ListSchedules": self._schedules.list,
+            "CreateScheduleGroup": groups.create,
+            "GetScheduleGroup": groups.get,
+            "ListScheduleGroups": groups.list,
+            "DeleteScheduleGroup": groups.delete,
+            "TagResource": groups.tag,
+            "UntagResource": groups.untag,
+            "ListTagsForResource": groups.tags,
+        }
+
+    async def handle(self, call: Call) -> Params:
+        """Answer one call; every operation of the API's model is there.
+
+        Raises:
+            AwsError: ValidationException, ConflictException, ResourceNotFoundException, ServiceQuotaExceededException.
+        """
+        return await self._operations[call.operation](self._region(call.region), call)
+
+    async def start(self) -> None:
+        """Begin to fire."""
+        await asyncio.to_thread(input_shape, "ecs", "RunTask")  # its model is large: not on the loop, later
+        self._ignition.start()
+
+    async def stop(self) -> None:
+        """Stop firing, and give up what is being delivered."""
+        await self._ignition.stop()
+
+    def _region(self, name: str) -> Region:
+        if name not in self._regions:
+            self._regions[name] = Region(name, self._world.account, self._world.clock.now())
+        return self._regions[name]
+
+    def _complete(self, schedule: Schedule) -> None:
+        # Documented: UG, "Deleting a schedule": gone after the last invocation, be it one-time or recurring.
+        region = self._region(schedule.region)
+        if schedule.definition.deletes_itself and region.schedules.get(schedule.key) is schedule:
+            self._schedules.remove(region, schedule)
