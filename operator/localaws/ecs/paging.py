@@ -22,7 +22,7 @@ _LIMIT = 100
 
 def page_size(params: Params) -> int:
     """Give `maxResults`, 1 to 100 and 100 by default (documented: API: ListTasks.maxResults)."""
-    size: int = params.get("maxResults") or _LIMIT
+    size: int = params.get("maxResults", _LIMIT)
     if not 1 <= size <= _LIMIT:
         raise errors.invalid(f"maxResults should be between 1 and {_LIMIT}.")  # assumed: the wording
     return size
