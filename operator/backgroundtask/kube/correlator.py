@@ -137,9 +137,9 @@ def _remember(memory: OrderedDict[K, V], key: K, value: V) -> None:
 
 
 def _name(happening: Happening, now: datetime) -> str:
-    """Unique among Events: client-go's `<object>.<time>`, and what tells two happenings of one microsecond apart."""
-    said = zlib.crc32(f"{happening.reason} {happening.message}".encode())
-    return f"{happening.ref.name[:LONGEST_NAME]}.{int(now.timestamp() * 1_000_000):x}{said:08x}"
+    """Unique among Events: client-go's `<object>.<time>`, and what tells happenings of one microsecond apart."""
+    what = zlib.crc32(f"{happening.ref.uid} {happening.reason} {happening.message}".encode())
+    return f"{happening.ref.name[:LONGEST_NAME]}.{int(now.timestamp() * 1_000_000):x}{what:08x}"
 
 
 def _rfc3339(moment: datetime) -> str:

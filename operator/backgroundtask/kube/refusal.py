@@ -37,13 +37,16 @@ def refusal(request: Request, answer: Answer) -> Exception:
     )
 
 
-def is_failed_test(answer: Answer) -> bool:
-    """Whether a JSON patch was refused because the object is no longer as its `test` or its paths expect it.
+def is_conflict(answer: Answer) -> bool:
+    """Whether a write was refused because the object is no longer the one that the writer saw.
 
-    The API server answers 422 both to that and to an object that the schema refuses; only the latter names the object.
+    Each fence has its own refusal: a resourceVersion, or the UID of a delete, 409; the `test` and the paths of a JSON
+    patch, 422 that names no object (one that the schema refuses is named); the UID of a merge patch, 422 as immutable.
     """
-    named = (answer.body.get("details") or {}).get("name")
-    return answer.status == UNPROCESSABLE and not named
+    if answer.status != UNPROCESSABLE:
+        return answer.status == CONFLICT
+    is_named = "name" in (answer.body.get("details") or {})
+    return not is_named or any(cause.get("field") == "metadata.uid" for cause in answer.causes)
 
 
 def retry_after(header: str | None) -> float | None:
@@ -90,7 +93,7 @@ def _busy(request: Request, answer: Answer) -> Busy:
         EXPIRED: ("Expired", "the listing took longer than the API server remembers"),
         TOO_MANY_REQUESTS: ("TooManyRequests", "the API server limits its callers"),
     }.get(answer.status, ("Unavailable", f"the API server answers {answer.status}"))
-    after = answer.retry_after or DEFAULT_RETRY
+    after = DEFAULT_RETRY if answer.retry_after is None else answer.retry_after
     return Busy(reason, f"Could not {request.verb} {request.rbac}: {why}", retry_after=after)
 
 
