@@ -40,9 +40,9 @@ class Condition(Model):
 
     type: Annotated[str, StringConstraints(min_length=1, max_length=316)] = Field(description="What it is about.")
     status: ConditionStatus = Field(description="Whether it is so.")
-    reason: Annotated[str, StringConstraints(min_length=1, max_length=1024, pattern="^[A-Za-z][A-Za-z0-9_,:]*$")] = (
-        Field(description="One CamelCase word for programs: why.")
-    )
+    reason: Annotated[
+        str, StringConstraints(min_length=1, max_length=1024, pattern="^[A-Za-z]([A-Za-z0-9_,:]*[A-Za-z0-9_])?$")
+    ] = Field(description="One CamelCase word for programs: why.")
     message: Text = Field(description="One sentence for people: why, and what to change.")
     last_transition_time: Time = Field(description="When status last changed.")
     observed_generation: int | None = Field(

@@ -41,10 +41,12 @@ def _words(memory: Sequence[int]) -> str:
     return f"{memory[0]} to {memory[-1]} in steps of {memory.step}"
 
 
+OFFER: Final = "; ".join(f"{cpu}: {_words(memory)}" for cpu, memory in SIZES.items())
+"""The table in words: CPU units, and the MiB that go with them."""
+
 SIZE_RULE: Final = Rule(
     cel="".join(f"self.cpu == {cpu} ? {_cel(memory)} : " for cpu, memory in SIZES.items()) + "true",
-    message="Fargate does not offer this memory with this cpu; it offers, in MiB by cpu: "
-    + "; ".join(f"{cpu}: {_words(memory)}" for cpu, memory in SIZES.items()),
+    message=f"Fargate does not offer this memory with this cpu; it offers, in MiB by cpu: {OFFER}",
     holds=lambda spec: fits(spec.cpu, spec.memory),
     field="memory",
 )

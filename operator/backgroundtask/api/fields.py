@@ -116,7 +116,8 @@ def dns_label(what: str, limit: int) -> Rule:
         cel=f"self.metadata.name.size() <= {limit} && !self.metadata.name.contains('.')",
         message=f"the name of a {what} must have at most {limit} characters and no dots",
         holds=holds,
-        field="metadata.name",
+        # Deeper paths would have to be in the schema, where metadata has no members.
+        field="metadata",
     )
 
 

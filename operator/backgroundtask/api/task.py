@@ -8,7 +8,7 @@ from typing import Annotated, ClassVar, Literal
 from pydantic import Field, StringConstraints, ValidationError, ValidatorFunctionWrapHandler, field_validator
 
 from backgroundtask.api.env import Env
-from backgroundtask.api.fargate import SIZE_RULE
+from backgroundtask.api.fargate import OFFER, SIZE_RULE, SIZES
 from backgroundtask.api.fields import RoleName, Tags, TemplateName, dns_label
 from backgroundtask.api.metadata import ObjectMeta
 from backgroundtask.api.model import Model
@@ -62,15 +62,14 @@ class TaskSpec(Model):
     cpu: int = Field(
         ge=256,
         le=196608,
-        description="ECS CPU units of the task: 1024 are one vCPU. Fargate offers 256, 512, 1024, 2048, 4096, 8192 and "
-        "16384.",
+        description="ECS CPU units of the task: 1024 are one vCPU. Fargate offers "
+        + ", ".join(map(str, SIZES))
+        + "; other numbers are left to ECS to judge.",
     )
     memory: int = Field(
         ge=512,
         le=1048576,
-        description="Memory of the task in MiB. Fargate offers, by cpu: 256: 512, 1024, 2048; 512: 1024 to 4096; 1024: "
-        "2048 to 8192; 2048: 4096 to 16384; 4096: 8192 to 30720 (these in steps of 1024); 8192: 16384 to 61440 in "
-        "steps of 4096; 16384: 32768 to 122880 in steps of 8192.",
+        description=f"Memory of the task in MiB. Fargate offers, by cpu: {OFFER}.",
     )
     command: Words = Field(
         (),

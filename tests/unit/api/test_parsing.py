@@ -79,7 +79,7 @@ def test_names_of_python_are_not_names_of_the_api() -> None:
         (task(cpuArchitecture="RISCV"), "spec.cpuArchitecture: input should be 'X86_64' or 'ARM64'"),
         (env(name="BGT_X", value="x"), "spec.env[0].name: names that begin with BGT_ are set by the operator"),
         (task(cpu=256, memory=4096), "spec.memory: Fargate does not offer this memory with this cpu"),
-        (task(name="a.b"), "metadata.name: the name of a BackgroundTask must have at most 52 characters and no dots"),
+        (task(name="a.b"), "metadata: the name of a BackgroundTask must have at most 52 characters and no dots"),
         (task(tags={"a b": "?"}), 'spec.tags["a b"]: must have letters'),
     ],
 )
