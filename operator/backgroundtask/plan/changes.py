@@ -85,7 +85,8 @@ class Register:
 class Create:
     """A schedule that is missing."""
 
-    schedule: Schedule
+    after: Schedule
+    before: None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,7 +101,8 @@ class Update:
 class Remove:
     """A schedule that is no longer wanted."""
 
-    schedule: Schedule
+    before: Schedule
+    after: None = None
 
 
 Change = Create | Update | Remove

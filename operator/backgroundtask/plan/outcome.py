@@ -46,6 +46,11 @@ class Task:
     slot: datetime | None = None  # BGT_SCHEDULED_TIME
 
     @property
+    def cluster(self) -> str:
+        """The name of its cluster (`…:task/<cluster>/<id>`)."""
+        return self.arn.rpartition(":")[2].split("/")[1]
+
+    @property
     def id(self) -> str:
         """The last part of the ARN, which ECS uses in the names of log streams."""
         return self.arn.rpartition("/")[2]

@@ -10,6 +10,7 @@ from datetime import datetime
 from typing import Any
 
 from backgroundtask.api.conditions import COMPLETE, FAILED, Verdict, ready, reconciling, settle, stalled
+from backgroundtask.api.metadata import ObjectMeta
 from backgroundtask.api.names import (
     API_VERSION,
     FINALIZER,
@@ -21,7 +22,6 @@ from backgroundtask.api.names import (
 )
 from backgroundtask.api.phases import COMPLETE_ENDS, ENDS
 from backgroundtask.api.run import Attempt, BackgroundTaskRun, RunLogs, RunStatus
-from backgroundtask.api.task import BackgroundTask
 from backgroundtask.plan.definition import Logs
 from backgroundtask.plan.moments import stamp
 from backgroundtask.plan.names import run_name
@@ -36,28 +36,28 @@ _GIT_LABELS = frozenset({"app.kubernetes.io/instance", "kustomize.toolkit.fluxcd
 _ATTEMPTS = 10
 
 
-def run_for_slot(task: BackgroundTask, slot: datetime) -> dict[str, Any]:
+def run_for_slot(task: ObjectMeta, slot: datetime) -> dict[str, Any]:
     """The BackgroundTaskRun of a slot, as it is created: owned by its task, and held until its ECS task has ended."""
     return {
         "apiVersion": API_VERSION,
         "kind": RUN_KIND,
         "metadata": {
-            "name": run_name(task.metadata.name, slot),
-            "namespace": task.metadata.namespace,
-            "labels": {TASK_LABEL: task.metadata.name, TRIGGER_LABEL: "schedule"},
+            "name": run_name(task.name, slot),
+            "namespace": task.namespace,
+            "labels": {TASK_LABEL: task.name, TRIGGER_LABEL: "schedule"},
             "finalizers": [FINALIZER],
             "ownerReferences": [
                 {
                     "apiVersion": API_VERSION,
                     "kind": TASK_KIND,
-                    "name": task.metadata.name,
-                    "uid": task.metadata.uid,
+                    "name": task.name,
+                    "uid": task.uid,
                     "controller": True,
                     "blockOwnerDeletion": True,
                 }
             ],
         },
-        "spec": {"task": task.metadata.name, "scheduledTime": stamp(slot)},
+        "spec": {"task": task.name, "scheduledTime": stamp(slot)},
     }
 
 

@@ -12,6 +12,7 @@ from backgroundtask.api.conditions import (
     LAST_RUN_SUCCEEDED,
     READY,
     SCHEDULED,
+    STALLED,
     Condition,
     Verdict,
     find,
@@ -20,10 +21,11 @@ from backgroundtask.api.conditions import (
     settle,
     stalled,
 )
+from backgroundtask.api.metadata import ObjectMeta
 from backgroundtask.api.names import RECONCILE_REQUESTED_AT, RUN_REQUESTED_AT
 from backgroundtask.api.phases import COMPLETE_ENDS, ENDS
 from backgroundtask.api.run import BackgroundTaskRun
-from backgroundtask.api.task import BackgroundTask, TaskSpec
+from backgroundtask.api.task import TaskSpec
 from backgroundtask.api.task_status import ActiveRun, LastRun, ScheduleStatus, TaskStatus
 from backgroundtask.cron import next_times, parse
 from backgroundtask.errors import Expected, Rejected
@@ -70,30 +72,47 @@ def next_schedule_time(spec: TaskSpec, now: datetime) -> datetime | None:
         return None
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Subject:
+    """A task under reconcile. `spec` is None where it cannot be read: there is still a status to keep, and runs."""
+
+    metadata: ObjectMeta
+    spec: TaskSpec | None
+    status: TaskStatus
+
+    @property
+    def is_ready(self) -> bool:
+        """The status says that AWS is as this generation of the spec asks."""
+        condition = self._current(READY)
+        return condition is not None and condition.status == "True"
+
+    def is_stalled(self, reason: str) -> bool:
+        """The status already refuses this generation of the spec for that reason."""
+        condition = self._current(STALLED)
+        return condition is not None and condition.reason == reason
+
+    def _current(self, condition: str) -> Condition | None:
+        if self.status.observed_generation != self.metadata.generation:
+            return None
+        return find(self.status.conditions, condition)
+
+
 def task_status(
-    task: BackgroundTask, configured: Configured, runs: Sequence[BackgroundTaskRun], *, now: datetime
+    task: Subject, configured: Configured, runs: Sequence[BackgroundTaskRun], *, now: datetime
 ) -> TaskStatus:
     """The status of a task after a reconcile. `runs` are all that there are of it."""
-    before = task.status
     update = {
         **_config_fields(task, configured),
-        **_run_fields(before, runs),
-        "next_schedule_time": _stamped(next_schedule_time(task.spec, now)),
+        **_run_fields(task.status, runs),
+        "next_schedule_time": _stamped(next_schedule_time(task.spec, now) if task.spec else None),
         "last_handled_run_at": task.metadata.annotations.get(RUN_REQUESTED_AT),
     }
-    verdicts = (*_config_verdicts(task, configured), _last_run_verdict(before, runs))
-    conditions = settle(before.conditions, verdicts, generation=task.metadata.generation, now=stamp(now))
-    return before.model_copy(update={**update, "conditions": conditions})
+    verdicts = (*_config_verdicts(task.spec, configured), _last_run_verdict(task.status, runs))
+    conditions = settle(task.status.conditions, verdicts, generation=task.metadata.generation, now=stamp(now))
+    return task.status.model_copy(update={**update, "conditions": conditions})
 
 
-def is_ready(task: BackgroundTask) -> bool:
-    """The status says that AWS is as this generation of the spec asks."""
-    condition = find(task.status.conditions, READY)
-    current = task.status.observed_generation == task.metadata.generation
-    return current and condition is not None and condition.status == "True"
-
-
-def _config_fields(task: BackgroundTask, configured: Configured) -> dict[str, object]:
+def _config_fields(task: Subject, configured: Configured) -> dict[str, object]:
     if isinstance(configured, Unchanged):
         return {}
     handled: dict[str, object] = {"observed_generation": task.metadata.generation}
@@ -111,10 +130,10 @@ def _config_fields(task: BackgroundTask, configured: Configured) -> dict[str, ob
     }
 
 
-def _config_verdicts(task: BackgroundTask, configured: Configured) -> tuple[Verdict, ...]:
+def _config_verdicts(spec: TaskSpec | None, configured: Configured) -> tuple[Verdict, ...]:
     match configured:
         case Settled():
-            return (*ready("Succeeded", _settled_message(configured)), _scheduled(task.spec))
+            return (*ready("Succeeded", _settled_message(configured)), _scheduled(spec))
         case Refused(Rejected() as error):
             return stalled(error.reason, error.message)
         case Refused(error):
@@ -131,8 +150,8 @@ def _settled_message(settled: Settled) -> str:
     return f"Task definition {definition} is registered" + (f", schedule {names} starts it." if names else ".")
 
 
-def _scheduled(spec: TaskSpec) -> Verdict:
-    if not spec.cron:
+def _scheduled(spec: TaskSpec | None) -> Verdict:
+    if spec is None or not spec.cron:
         return Verdict(SCHEDULED, "False", "NoSchedule", "The spec has no cron: the task runs only on demand.")
     if spec.suspend:
         return Verdict(SCHEDULED, "False", "Suspended", "spec.suspend is true: no run starts by itself.")

@@ -47,7 +47,6 @@ class Cloud:
         self.schedules = dict(observed.schedules) if observed else {}
         self.now = now
         self._numbers = count(len(self.revisions) + 1)
-        self.gaps = 0  # moments in which a wanted schedule was not there
 
     def observe(self) -> Observed:
         return Observed(revisions=tuple(reversed(self.revisions.values())), schedules=dict(self.schedules))
@@ -58,13 +57,10 @@ class Cloud:
         revision = self._register(todo.definition)
         for change in todo.schedules:
             if isinstance(change, Remove):
-                del self.schedules[change.schedule.name]
+                del self.schedules[change.before.name]
                 continue
-            assert isinstance(change, Update) == (
-                (change.after if isinstance(change, Update) else change.schedule).name in self.schedules
-            )
-            wanted = change.after if isinstance(change, Update) else change.schedule
-            self._put(wanted.pointing_at(revision.arn))
+            assert isinstance(change, Update) == (change.after.name in self.schedules)
+            self._put(change.after.pointing_at(revision.arn))
         for old in todo.retire:
             assert old.arn not in {found.schedule.definition_arn for found in self.schedules.values()}
             del self.revisions[old.arn]
@@ -234,7 +230,7 @@ def test_a_teardown_removes_every_schedule_and_every_revision_of_ours() -> None:
 
     end = teardown(cloud.observe(), str(OWNER))
 
-    assert {step.schedule.name for step in end.schedules} == set(OWNER.schedule_names)
+    assert {step.before.name for step in end.schedules} == set(OWNER.schedule_names)
     assert len(end.retire) == 2
 
 

@@ -1,0 +1,5 @@
+"""`python -m backgroundtask` is `bgt`."""
+
+from backgroundtask.cli.main import main
+
+main(prog_name="bgt")

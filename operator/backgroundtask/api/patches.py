@@ -1,0 +1,18 @@
+"""The difference between two JSON objects, as the merge patch (RFC 7386) that leads from one to the other."""
+
+from collections.abc import Mapping
+
+from pydantic import JsonValue
+
+
+def merge_patch(before: Mapping[str, JsonValue], after: Mapping[str, JsonValue]) -> dict[str, JsonValue]:
+    """The members that differ; None removes one, lists are replaced whole. Empty where nothing differs."""
+    patch: dict[str, JsonValue] = {key: None for key in before if key not in after}
+    for key, value in after.items():
+        old = before.get(key)
+        if isinstance(old, dict) and isinstance(value, dict):
+            inner = merge_patch(old, value)
+            patch |= {key: inner} if inner else {}
+        elif key not in before or old != value:
+            patch[key] = value
+    return patch

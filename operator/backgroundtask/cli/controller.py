@@ -1,0 +1,60 @@
+"""`bgt controller`: run the operator."""
+
+import sys
+
+import click
+
+from backgroundtask.errors import Expected
+
+
+@click.command(context_settings={"auto_envvar_prefix": "BGT", "show_default": True})
+@click.option(
+    "--installation",
+    required=True,
+    show_envvar=True,
+    envvar="BGT_INSTALLATION",
+    help="Name of this installation: 1 to 16 lower-case letters and digits. It is part of every name in AWS; a rebuilt "
+    "cluster that keeps it takes over what it owned.",
+)
+@click.option(
+    "--kubeconfig", envvar="BGT_KUBECONFIG", help="Path of a kubeconfig. [default: in-cluster, or KUBECONFIG]"
+)
+@click.option("--context", envvar="BGT_CONTEXT", help="Context of the kubeconfig. [default: its current one]")
+@click.option("--workers", envvar="BGT_WORKERS", default=8, type=int, help="Threads that reconcile.")
+@click.option(
+    "--resync", envvar="BGT_RESYNC", default=600.0, type=float, help="Seconds between two looks at all of AWS."
+)
+@click.option(
+    "--retire-after",
+    envvar="BGT_RETIRE_AFTER",
+    default=3600.0,
+    type=float,
+    help="Seconds that a replaced task definition stays: late firings of its schedule still start it.",
+)
+@click.option(
+    "--metrics-port", envvar="BGT_METRICS_PORT", default=8080, type=int, help="Port of /metrics; 0 serves none."
+)
+@click.option(
+    "--adopt",
+    envvar="BGT_ADOPT",
+    is_flag=True,
+    help="Take over schedule groups that bear the mark of another cluster, one that is gone.",
+)
+@click.option(
+    "--log-level", envvar="BGT_LOG_LEVEL", default="INFO", type=click.Choice(["DEBUG", "INFO", "WARN", "ERROR"])
+)
+def controller(log_level: str, **values: object) -> None:
+    """Run the operator until SIGTERM.
+
+    Every option can be given as a variable: --retire-after is BGT_RETIRE_AFTER. AWS credentials and AWS_ENDPOINT_URL
+    are read as by any AWS program, the API server's from the pod's ServiceAccount or a kubeconfig.
+    """
+    # The rest of bgt need not load kopf and boto3.
+    from backgroundtask.controller.main import log_lines, run  # noqa: PLC0415
+    from backgroundtask.controller.settings import Settings  # noqa: PLC0415
+
+    log_lines("WARNING" if log_level == "WARN" else log_level)
+    try:
+        sys.exit(run(Settings.of(**values)))
+    except Expected as error:
+        raise click.ClickException(f"{error.reason}: {error.message}") from error

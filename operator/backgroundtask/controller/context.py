@@ -1,0 +1,74 @@
+"""What the parts of the controller share: the way to the API server and to AWS, the queue, the inbox, the time."""
+
+import logging
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+
+from backgroundtask.api.metadata import ObjectMeta
+from backgroundtask.api.parsing import parse_template, read_template_status
+from backgroundtask.aws import Cloud, Clouds
+from backgroundtask.controller.keys import Inbox, Key
+from backgroundtask.controller.settings import Settings
+from backgroundtask.controller.workqueue import WorkQueue
+from backgroundtask.errors import Blocked
+from backgroundtask.kube.cache import Cache
+from backgroundtask.kube.client import Kube
+from backgroundtask.kube.events import Recorder
+from backgroundtask.plan.desired import Site, schedule_group
+from backgroundtask.plan.names import Owner
+
+log = logging.getLogger("backgroundtask")
+"""The operator's log. Its lines name tasks, reasons and ARNs; never env, never a whole spec."""
+
+
+def _now() -> datetime:
+    return datetime.now(UTC)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Context:
+    """Handed to every part; nothing in it is replaced while the process lives."""
+
+    settings: Settings
+    kube: Kube
+    cache: Cache
+    clouds: Clouds
+    recorder: Recorder
+    cluster_uid: str
+    queue: WorkQueue[Key] = field(default_factory=WorkQueue)
+    inbox: Inbox = field(default_factory=Inbox)
+    now: Callable[[], datetime] = _now
+
+    def owner(self, metadata: ObjectMeta) -> Owner:
+        """Whose mark the AWS objects of a task bear."""
+        return Owner(self.settings.installation, metadata.namespace, metadata.name)
+
+    def site(self, template: str) -> Site:
+        """The place that a LaunchTemplate describes.
+
+        Raises:
+            Blocked: LaunchTemplateNotFound, or LaunchTemplateNotReady while it was never verified.
+            Rejected: its spec cannot be read.
+        """
+        raw = self.cache.template(template)
+        if raw is None:
+            raise Blocked(
+                "LaunchTemplateNotFound", f"There is no LaunchTemplate {template}: create it, or name another."
+            )
+        cluster = read_template_status(raw).cluster_arn
+        if cluster is None:
+            raise Blocked("LaunchTemplateNotReady", f"LaunchTemplate {template} is not ready yet: see its conditions.")
+        spec = parse_template(raw).spec
+        return Site(
+            template=template,
+            spec=spec,
+            cluster=cluster,
+            group=schedule_group(spec, self.settings.installation),
+        )
+
+    def cloud(self, site: Site) -> Cloud:
+        """AWS as a LaunchTemplate's tasks see it: its region, its role."""
+        return self.clouds.of(
+            region=site.spec.region, assume_role_arn=site.spec.assume_role_arn, template=site.template
+        )

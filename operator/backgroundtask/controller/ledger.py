@@ -1,0 +1,169 @@
+"""The runs of one task: from what was delivered to their objects in the cluster.
+
+A delivery is answered (`stored`) only after the API server has taken what it says, or after it was proved that nobody
+is to be told. The run's name is the slot's lock: whoever creates it second finds the first. Knows the life of run
+objects; what an ECS task means for a run is decided in `plan.runs`.
+"""
+
+from collections import OrderedDict
+from collections.abc import Iterable
+from typing import Any
+
+from backgroundtask.api.metadata import ObjectMeta
+from backgroundtask.api.names import FINALIZER
+from backgroundtask.api.parsing import parse_run
+from backgroundtask.api.patches import merge_patch
+from backgroundtask.api.run import BackgroundTaskRun, RunStatus
+from backgroundtask.controller import metrics
+from backgroundtask.controller.context import Context, log
+from backgroundtask.controller.keys import Delivery, TaskKey
+from backgroundtask.errors import Rejected
+from backgroundtask.kube.resource import RUNS, TASKS, Ref
+from backgroundtask.plan.definition import Logs
+from backgroundtask.plan.names import run_name
+from backgroundtask.plan.outcome import Task
+from backgroundtask.plan.runs import Kept, has_ended, merged, run_for_slot, superfluous
+
+_REMEMBERED = 10_000
+
+
+class Ends:
+    """ARNs of tasks whose end was recorded by this process: an event that comes again must not revive a deleted run."""
+
+    def __init__(self) -> None:
+        self._arns: OrderedDict[str, None] = OrderedDict()
+
+    def add(self, arn: str) -> None:
+        """Remember an ARN; of many the oldest are forgotten."""
+        self._arns[arn] = None
+        while len(self._arns) > _REMEMBERED:
+            self._arns.popitem(last=False)
+
+    def __contains__(self, arn: str) -> bool:
+        return arn in self._arns
+
+
+class Ledger:
+    """Writes the runs of one task during one reconcile."""
+
+    def __init__(self, context: Context, task: ObjectMeta, *, logs: Logs | None, ends: Ends) -> None:
+        self._context = context
+        self._task = task
+        self._logs = logs
+        self._ends = ends
+        self._key = TaskKey(task.namespace, task.name)
+
+    def runs(self) -> list[BackgroundTaskRun]:
+        """The task's runs as the cache knows them."""
+        bodies = self._context.cache.runs_of(self._task.namespace, self._task.name)
+        return [run for run in map(_readable, bodies) if run]
+
+    def record(self, deliveries: Iterable[Delivery]) -> None:
+        """Store each delivery in the run of its slot, then answer it.
+
+        Raises:
+            Expected: the API server is busy or refuses; what was not stored is left in the inbox.
+        """
+        waiting = sorted(deliveries, key=lambda one: one.task.version)
+        while waiting:
+            delivery = waiting[0]
+            try:
+                self._store(delivery.task)
+            except BaseException:
+                self._context.inbox.put(self._key, waiting)
+                raise
+            delivery.stored()
+            waiting.pop(0)
+
+    def prune(self, kept: Kept) -> None:
+        """Delete the ended runs beyond the history limits."""
+        for run in superfluous(self.runs(), kept):
+            self._context.kube.delete(RUNS, run.metadata.namespace, run.metadata.name, run.metadata.uid)
+            self._context.recorder.emit(
+                self._task_ref(), type="Normal", reason="SuccessfulDelete", message=f"Deleted run {run.metadata.name}"
+            )
+
+    def let_go(self, run: BackgroundTaskRun) -> None:
+        """Take our finalizer off a run: what it held is over."""
+        if FINALIZER not in run.metadata.finalizers:
+            return
+        body = self._context.cache.run(run.metadata.namespace, run.metadata.name)
+        left = body and self._context.kube.remove_finalizer(RUNS, body, FINALIZER)
+        if left:
+            self._context.cache.put(RUNS, left)
+
+    def _store(self, task: Task) -> None:
+        if task.uid != self._task.uid or task.slot is None:
+            metrics.MESSAGES.labels("dropped").inc()
+            return
+        run = self._run_of(task)
+        if run is None:
+            return
+        status = merged(run, task, logs=self._logs, now=self._context.now())
+        if status != run.status:
+            self._write(run, status, task)
+        metrics.MESSAGES.labels("stored").inc()
+
+    def _run_of(self, task: Task) -> BackgroundTaskRun | None:
+        """The run of the task's slot; it is created where it is missing, unless its end was recorded before."""
+        assert task.slot is not None  # noqa: S101 - `_store` has asked
+        name = run_name(self._task.name, task.slot)
+        body = self._context.cache.run(self._task.namespace, name)
+        if body is None and task.arn in self._ends:
+            return None
+        if body is None:
+            body, created = self._context.kube.create(RUNS, run_for_slot(self._task, task.slot))
+            self._context.cache.put(RUNS, body)
+            if created:
+                self._tell("SuccessfulCreate", f"Created run {name}")
+        return _readable(body)
+
+    def _write(self, run: BackgroundTaskRun, status: RunStatus, task: Task) -> None:
+        body = self._context.cache.run(run.metadata.namespace, run.metadata.name)
+        if body is None:
+            return
+        patch = merge_patch(run.status.wire(), status.wire())
+        written = self._context.kube.patch_status(Ref.of(RUNS, body, fenced=True), patch)
+        if written is None:
+            return
+        self._context.cache.put(RUNS, written)
+        self._announce(run, status, task)
+
+    def _announce(self, run: BackgroundTaskRun, status: RunStatus, task: Task) -> None:
+        if status.task_arn != task.arn:
+            metrics.DUPLICATES.inc()
+            self._tell("UnexpectedJob", f"Run {run.metadata.name} has a second ECS task: {task.arn}", kind="Warning")
+        elif status.phase == run.status.phase:
+            return
+        elif status.phase == "Running":
+            log.info("Background task started taskID=%s run=%s taskArn=%s", self._key, run.metadata.name, task.arn)
+        elif has_ended(run.model_copy(update={"status": status})):
+            self._announce_end(run, status, task)
+
+    def _announce_end(self, run: BackgroundTaskRun, status: RunStatus, task: Task) -> None:
+        self._ends.add(task.arn)
+        metrics.RUNS.labels(status.phase).inc()
+        name = run.metadata.name
+        if run.status.phase in {None, "Pending", "Launching"} and status.exit_code is not None:
+            log.info("Background task started taskID=%s run=%s taskArn=%s", self._key, name, task.arn)
+        if status.phase == "Succeeded":
+            self._tell("SawCompletedJob", f"Saw completed run: {name}, condition: Complete")
+            log.info("Background task succeeded taskID=%s run=%s", self._key, name)
+            return
+        why = f"{status.reason}: {status.message}"
+        self._tell("SawCompletedJob", f"Saw completed run: {name}, condition: Failed, {why}", kind="Warning")
+        log.warning("Background task execution failed for taskID=%s run=%s err=%s", self._key, name, why)
+
+    def _tell(self, reason: str, message: str, *, kind: str = "Normal") -> None:
+        self._context.recorder.emit(self._task_ref(), type=kind, reason=reason, message=message)
+
+    def _task_ref(self) -> Ref:
+        return Ref(TASKS, self._task.namespace, self._task.name, self._task.uid)
+
+
+def _readable(body: dict[str, Any]) -> BackgroundTaskRun | None:
+    """A run that somebody made against the schema of another version is left alone."""
+    try:
+        return parse_run(body)
+    except Rejected:
+        return None

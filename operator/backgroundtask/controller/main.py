@@ -1,0 +1,128 @@
+"""The controller as a process: what is started, in which order, and how it ends.
+
+The cluster is listed once before anything acts, so that no event meets an empty cache. On SIGTERM the workers finish
+the keys that they hold, what they stored is acknowledged, and nothing is left half done within twenty seconds; whatever
+is cut off all the same is found by the next process.
+"""
+
+import asyncio
+import logging
+import sys
+from typing import assert_never
+
+import prometheus_client
+
+from backgroundtask.aws import Clouds
+from backgroundtask.controller import metrics
+from backgroundtask.controller.context import Context, log
+from backgroundtask.controller.keys import Key, ResyncKey, TaskKey, TemplateKey
+from backgroundtask.controller.resync import Resync
+from backgroundtask.controller.settings import Settings
+from backgroundtask.controller.tasks import Tasks
+from backgroundtask.controller.templates import Templates
+from backgroundtask.controller.tracker import Tracker
+from backgroundtask.controller.watch import Watcher, watch
+from backgroundtask.controller.workers import Reconcile, Workers
+from backgroundtask.kube.cache import Cache
+from backgroundtask.kube.client import connect
+from backgroundtask.kube.events import Recorder
+from backgroundtask.kube.resource import RUNS, TASKS, TEMPLATES
+
+_FINISH = 15.0  # seconds for the keys in work
+_ACKNOWLEDGE = 2.0  # seconds for the messages that are stored
+
+
+def run(settings: Settings) -> int:
+    """Run the controller until SIGTERM or SIGINT; the exit code of the process.
+
+    Raises:
+        Expected: it cannot begin: no credentials, no CRDs, no rights.
+    """
+    context = _context(settings)
+    tracker = Tracker(context)
+    workers = Workers(context.queue, _dispatch(context, tracker), count=settings.workers)
+    _list(context)
+    if settings.metrics_port:
+        prometheus_client.start_http_server(settings.metrics_port, registry=metrics.REGISTRY)
+    workers.start()
+    context.queue.add_after(ResyncKey(), settings.resync)
+    try:
+        asyncio.run(_watch(context))
+    finally:
+        finished = _stop(context, tracker, workers)
+    return 0 if finished else 1
+
+
+def log_lines(level: str = "INFO") -> None:
+    """Log to standard error as `[INFO] - message`."""
+    logging.addLevelName(logging.WARNING, "WARN")
+    lines = logging.StreamHandler(sys.stderr)
+    lines.setFormatter(logging.Formatter("[%(levelname)s] - %(message)s"))
+    logging.basicConfig(level=logging.WARNING, handlers=[lines], force=True)
+    log.setLevel(level)
+
+
+def _context(settings: Settings) -> Context:
+    kube = connect(kubeconfig=settings.kubeconfig, context=settings.context, threads=settings.workers)
+    return Context(
+        settings=settings,
+        kube=kube,
+        cache=Cache(),
+        clouds=Clouds(installation=settings.installation, threads=settings.workers, on_call=metrics.aws_call),
+        recorder=Recorder(kube, component="backgroundtask-operator"),
+        cluster_uid=kube.cluster_uid(),
+    )
+
+
+def _dispatch(context: Context, tracker: Tracker) -> Reconcile:
+    tasks = Tasks(context)
+    templates = Templates(context, tracker.follow)
+    resync = Resync(context, tasks.suspect)
+
+    def reconcile(key: Key) -> None:
+        match key:
+            case TaskKey():
+                tasks.reconcile(key)
+            case TemplateKey():
+                templates.reconcile(key)
+            case ResyncKey():
+                resync.reconcile(key)
+            case _:
+                assert_never(key)
+
+    return reconcile
+
+
+def _list(context: Context) -> None:
+    """Fill the cache and queue every key: templates first, as tasks cannot do without."""
+    watcher = Watcher(context)
+    for resource in (TEMPLATES, RUNS, TASKS):
+        for body in context.kube.list(resource):
+            watcher.see(resource, None, body)
+    counts = context.cache.counts()
+    log.info(
+        "Watching %d templates, %d tasks and %d runs as installation %s",
+        counts[TEMPLATES], counts[TASKS], counts[RUNS], context.settings.installation,
+    )  # fmt: skip
+
+
+async def _watch(context: Context) -> None:
+    ready = asyncio.Event()
+    telling = asyncio.create_task(_tell_ready(ready))
+    await watch(context, ready=ready)
+    telling.cancel()
+
+
+async def _tell_ready(ready: asyncio.Event) -> None:
+    await ready.wait()
+    log.info("Controller is ready")
+
+
+def _stop(context: Context, tracker: Tracker, workers: Workers) -> bool:
+    log.info("Stopping: finishing what is under way")
+    context.queue.close()
+    finished = workers.join(_FINISH)
+    tracker.stop(_ACKNOWLEDGE)
+    context.recorder.stop(_ACKNOWLEDGE)
+    log.info("Stopped" if finished else "Stopped before all work was finished: the next start takes it up")
+    return finished

@@ -1,0 +1,48 @@
+"""What Prometheus is told. Labels are words of ours or of AWS, never a tenant's text or an object's name."""
+
+import contextlib
+import time
+from collections.abc import Iterator
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
+
+REGISTRY = CollectorRegistry()
+
+RECONCILES = Counter(
+    "bgt_reconciles_total", "Reconciles by kind of key and how they ended.", ["kind", "outcome"], registry=REGISTRY
+)
+RECONCILE_SECONDS = Histogram(
+    "bgt_reconcile_seconds", "Seconds that a reconcile took, by kind of key.", ["kind"], registry=REGISTRY
+)
+QUEUE_DEPTH = Gauge("bgt_queue_depth", "Keys that wait for a worker.", registry=REGISTRY)
+QUEUE_OLDEST = Gauge("bgt_queue_oldest_seconds", "Seconds that the oldest of them has waited.", registry=REGISTRY)
+AWS_CALLS = Counter(
+    "bgt_aws_calls_total", "Calls to AWS by operation and error code (OK for none).", ["operation", "code"],
+    registry=REGISTRY,
+)  # fmt: skip
+AWS_SECONDS = Histogram("bgt_aws_call_seconds", "Seconds of a call to AWS.", ["operation"], registry=REGISTRY)
+RUNS = Counter("bgt_runs_total", "Runs by the phase in which they ended.", ["phase"], registry=REGISTRY)
+DUPLICATES = Counter("bgt_duplicate_tasks_total", "ECS tasks beyond the first for one slot.", registry=REGISTRY)
+MESSAGES = Counter(
+    "bgt_messages_total",
+    "Messages of the queues: stored, dropped (of no task that we know), malformed (left to the poison queue), "
+    "undelivered (a launch that Scheduler gave up).",
+    ["fate"],
+    registry=REGISTRY,
+)
+
+
+@contextlib.contextmanager
+def reconciling(kind: str) -> Iterator[None]:
+    """Time a reconcile."""
+    start = time.monotonic()
+    try:
+        yield
+    finally:
+        RECONCILE_SECONDS.labels(kind).observe(time.monotonic() - start)
+
+
+def aws_call(operation: str, code: str, seconds: float) -> None:
+    """Count one attempt at a call to AWS."""
+    AWS_CALLS.labels(operation, code).inc()
+    AWS_SECONDS.labels(operation).observe(seconds)

@@ -1,0 +1,194 @@
+"""The reconciler of BackgroundTasks: one key, a task with all its runs, from what is seen to one status patch.
+
+Level-triggered: it looks at the world as it is, whatever woke it. The AWS side (`configure`) and the runs (`ledger`)
+fail apart from each other, so that a refused spec loses no outcome of a run.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from backgroundtask.api.metadata import ObjectMeta
+from backgroundtask.api.names import FINALIZER, PAUSED
+from backgroundtask.api.parsing import parse_task, read_metadata, read_task_parting, read_task_status
+from backgroundtask.api.patches import merge_patch
+from backgroundtask.api.run import BackgroundTaskRun
+from backgroundtask.controller import metrics
+from backgroundtask.controller.configure import Memory, configure, release
+from backgroundtask.controller.context import Context, log
+from backgroundtask.controller.keys import TaskKey, TemplateKey
+from backgroundtask.controller.ledger import Ends, Ledger
+from backgroundtask.errors import Busy, Expected, Rejected
+from backgroundtask.kube.resource import TASKS, Ref
+from backgroundtask.plan.desired import logs
+from backgroundtask.plan.moments import moment
+from backgroundtask.plan.runs import Kept, has_ended
+from backgroundtask.plan.status import (
+    Configured,
+    Refused,
+    Subject,
+    Unchanged,
+    condition_changes,
+    task_status,
+)
+
+_PATIENCE = 5  # failures in a row before a busy AWS or API server is worth a line in the status
+_LOOK_AGAIN = 3600.0  # seconds until a refused spec is looked at again
+_AFTER_SLOT = 1.0  # seconds: the task that the slot starts is then on its way, and both are told in one patch
+_CRONJOB_REASONS = {"InvalidSchedule": "UnparseableSchedule"}  # what CronJob's Events call it
+
+
+@dataclass(slots=True)
+class _Notes:
+    """What this process remembers of one task."""
+
+    memory: Memory = field(default_factory=Memory)
+    stopping: set[str] = field(default_factory=set)  # ECS tasks that were asked to stop
+
+
+class Tasks:
+    """All BackgroundTasks of the cluster. One key is worked on by one thread at a time."""
+
+    def __init__(self, context: Context) -> None:
+        self._context = context
+        self._notes: dict[TaskKey, _Notes] = {}
+        self._ends = Ends()
+
+    def suspect(self, key: TaskKey) -> None:
+        """Somebody saw AWS differ from the status: the next pass asks AWS for everything."""
+        memory = self._notes.setdefault(key, _Notes()).memory
+        memory.suspect, memory.schedules = True, None
+
+    def reconcile(self, key: TaskKey) -> None:
+        """Bring one task to rest.
+
+        Raises:
+            Expected: something has to happen first; the caller tries again.
+        """
+        raw = self._context.cache.task(key.namespace, key.name)
+        if raw is None:
+            self._absent(key)
+            return
+        metadata = read_metadata(raw)
+        if metadata.deletion_timestamp is not None and FINALIZER in metadata.finalizers:
+            self._part(key, raw, metadata)
+            return
+        task, refusal = _subject(raw, metadata)
+        ledger = self._ledger(task)
+        ledger.record(self._context.inbox.take(key))
+        runs = ledger.runs()
+        notes = self._notes.setdefault(key, _Notes())
+        configured = Refused(refusal) if refusal else configure(self._context, task, raw, runs, notes.memory)
+        self._write(key, task, configured, runs)
+        self._end_runs(task, ledger, notes)
+        if task.spec is not None:
+            ledger.prune(
+                Kept(succeeded=task.spec.successful_runs_history_limit, failed=task.spec.failed_runs_history_limit)
+            )
+        self._next_look(key, configured, notes)
+
+    def _ledger(self, task: Subject) -> Ledger:
+        place = None
+        if task.spec is not None:
+            try:
+                site = self._context.site(task.spec.launch_template)
+                place = logs(self._context.owner(task.metadata), site.spec)
+            except Expected:
+                place = None  # without its template nobody knows where a run's output went
+        return Ledger(self._context, task.metadata, logs=place, ends=self._ends)
+
+    def _write(self, key: TaskKey, task: Subject, configured: Configured, runs: list[BackgroundTaskRun]) -> None:
+        if isinstance(configured, Refused) and isinstance(configured.error, Busy):
+            patient = self._context.queue.failures(key) < _PATIENCE
+            configured = Unchanged() if patient else configured
+        after = task_status(task, configured, runs, now=self._context.now())
+        patch = merge_patch(task.status.wire(), after.wire())
+        raw = self._context.cache.task(key.namespace, key.name)
+        if not patch or raw is None:
+            return
+        written = self._context.kube.patch_status(Ref.of(TASKS, raw, fenced=True), patch)
+        if written is None:
+            return
+        self._context.cache.put(TASKS, written)
+        for condition in condition_changes(task.status.conditions, after.conditions):
+            if condition.type in {"Ready", "Scheduled"}:
+                kind = "Normal" if condition.status == "True" or condition.type == "Scheduled" else "Warning"
+                reason = _CRONJOB_REASONS.get(condition.reason, condition.reason)
+                self._context.recorder.emit(Ref.of(TASKS, raw), type=kind, reason=reason, message=condition.message)
+
+    def _end_runs(self, task: Subject, ledger: Ledger, notes: _Notes) -> None:
+        """Let go of runs that have ended; stop the ECS tasks of those that somebody deletes before their end."""
+        for run in ledger.runs():
+            arn = run.status.task_arn
+            if has_ended(run) or (run.metadata.deletion_timestamp and arn is None):
+                ledger.let_go(run)
+                notes.stopping.discard(arn or "")
+            elif run.metadata.deletion_timestamp and arn and arn not in notes.stopping:
+                self._stop(task, arn, f"BackgroundTaskRun {run.metadata.namespace}/{run.metadata.name} was deleted")
+                notes.stopping.add(arn)
+
+    def _stop(self, task: Subject, arn: str, reason: str) -> None:
+        if task.spec is None:
+            return
+        site = self._context.site(task.spec.launch_template)
+        self._context.cloud(site).ecs.stop(site.cluster, arn, reason)
+
+    def _next_look(self, key: TaskKey, configured: Configured, notes: _Notes) -> None:
+        queue, now = self._context.queue, self._context.now()
+        if isinstance(configured, Refused):
+            if not isinstance(configured.error, Rejected):
+                raise configured.error
+            queue.add_after(key, _LOOK_AGAIN)
+        raw = self._context.cache.task(key.namespace, key.name)
+        slot = moment(read_task_status(raw).next_schedule_time) if raw else None
+        for due, grace in ((slot, _AFTER_SLOT), (notes.memory.retire_at, 0.0)):
+            if due is not None:
+                queue.add_after(key, (due - now).total_seconds() + grace)
+
+    def _part(self, key: TaskKey, raw: Mapping[str, Any], metadata: ObjectMeta) -> None:
+        """The object is being deleted: take the AWS side down, then let the runs and the object go."""
+        if metadata.annotations.get(PAUSED) == "true":
+            return
+        ledger = Ledger(self._context, metadata, logs=None, ends=self._ends)
+        parting = read_task_parting(raw)
+        if parting.deletion_policy == "Delete":
+            active = (run.status.task_arn for run in ledger.runs() if not has_ended(run))
+            release(
+                self._context,
+                metadata,
+                self._context.site(parting.launch_template),
+                uses=frozenset(arn for arn in active if arn),
+            )
+        for run in ledger.runs():
+            ledger.let_go(run)
+        left = self._context.kube.remove_finalizer(TASKS, raw, FINALIZER)
+        if left is not None:
+            self._context.cache.put(TASKS, left)
+        for delivery in self._context.inbox.take(key):
+            delivery.stored()
+        log.info("Background task deleted taskID=%s", key)
+        self._notes.pop(key, None)
+        self._context.queue.add(TemplateKey(parting.launch_template))
+
+    def _absent(self, key: TaskKey) -> None:
+        """Nothing is cached under the key: make sure, then answer what was delivered to it."""
+        deliveries = self._context.inbox.take(key)
+        live = self._context.kube.get(TASKS, key.namespace, key.name) if deliveries else None
+        if live is not None:
+            self._context.cache.put(TASKS, live)
+            self._context.inbox.put(key, deliveries)
+            self._context.queue.add(key)
+            return
+        for delivery in deliveries:
+            metrics.MESSAGES.labels("dropped").inc()
+            delivery.stored()
+        self._notes.pop(key, None)
+
+
+def _subject(raw: Mapping[str, Any], metadata: ObjectMeta) -> tuple[Subject, Rejected | None]:
+    """The task, and why its spec cannot be read where it cannot: there is still a status to keep, and runs."""
+    status = read_task_status(raw)
+    try:
+        return Subject(metadata=metadata, spec=parse_task(raw).spec, status=status), None
+    except Rejected as refusal:
+        return Subject(metadata=metadata, spec=None, status=status), refusal

@@ -1,0 +1,177 @@
+"""The reconciler of LaunchTemplates: is the place there where tasks are to run, and may this installation use it?
+
+Creates what belongs to the operator alone (schedule group, log group); the cluster, the queues and the roles are the
+platform team's, and are only looked at. What AWS refuses later (a role that may not be passed, an image that cannot be
+pulled) shows where it happens.
+"""
+
+from collections.abc import Callable, Mapping
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from backgroundtask.api.conditions import READY, Verdict, ready, reconciling, settle, stalled
+from backgroundtask.api.metadata import ObjectMeta
+from backgroundtask.api.names import FINALIZER, TAG_PREFIX
+from backgroundtask.api.parsing import parse_template, read_metadata, read_template_status
+from backgroundtask.api.patches import merge_patch
+from backgroundtask.api.template import TemplateSpec, TemplateStatus
+from backgroundtask.aws import Cloud
+from backgroundtask.controller.context import Context
+from backgroundtask.controller.keys import TaskKey, TemplateKey
+from backgroundtask.controller.workqueue import Priority
+from backgroundtask.errors import Blocked, Expected, Rejected
+from backgroundtask.kube.resource import TEMPLATES, Ref
+from backgroundtask.plan.desired import schedule_group
+from backgroundtask.plan.moments import stamp
+from backgroundtask.plan.status import condition_changes
+
+CLUSTER_TAG = f"{TAG_PREFIX}cluster"
+INSTALLATION_TAG = f"{TAG_PREFIX}installation"
+
+_PATIENCE = 5  # failures in a row before a busy AWS is worth a line in the status
+_LOOK_AGAIN = timedelta(hours=1)
+_THERE = ready("Succeeded", "Cluster, queues, schedule group and log group are there.")
+
+Follow = Callable[[Cloud, TemplateSpec], None]
+"""Begin to read a template's queues."""
+
+
+class Templates:
+    """All LaunchTemplates. One key is worked on by one thread at a time."""
+
+    def __init__(self, context: Context, follow: Follow) -> None:
+        self._context = context
+        self._follow = follow
+        self._verified: dict[TemplateKey, tuple[str, int, datetime]] = {}
+
+    def reconcile(self, key: TemplateKey) -> None:
+        """Verify one template and say so.
+
+        Raises:
+            Expected: something has to happen first; the caller tries again.
+        """
+        raw = self._context.cache.template(key.name)
+        if raw is None:
+            self._verified.pop(key, None)
+            return
+        metadata = read_metadata(raw)
+        if metadata.deletion_timestamp is not None:
+            self._part(key, raw)
+            return
+        try:
+            found = self._found(key, raw, metadata)
+        except Expected as error:
+            self._verified.pop(key, None)
+            self._refuse(key, error)
+            return
+        self._write(key, found, _THERE)
+        self._context.queue.add_after(key, _LOOK_AGAIN.total_seconds(), Priority.RESYNC)
+
+    def _found(self, key: TemplateKey, raw: Mapping[str, Any], metadata: ObjectMeta) -> Mapping[str, object]:
+        """The members of the status that a verification brings; none where the last one still holds."""
+        uid, generation, when = self._verified.get(key, ("", -1, datetime.min.replace(tzinfo=UTC)))
+        now = self._context.now()
+        if (uid, generation) == (metadata.uid, metadata.generation) and now - when < _LOOK_AGAIN:
+            return {}
+        spec = parse_template(raw).spec
+        held = self._context.kube.add_finalizer(TEMPLATES, raw, FINALIZER)
+        if held is None:
+            return {}
+        self._context.cache.put(TEMPLATES, held)
+        found = self._verify(key.name, spec)
+        self._verified[key] = (metadata.uid, metadata.generation, now)
+        return found
+
+    def _verify(self, name: str, spec: TemplateSpec) -> Mapping[str, object]:
+        cloud = self._context.clouds.of(region=spec.region, assume_role_arn=spec.assume_role_arn, template=name)
+        cluster = cloud.ecs.cluster(spec.cluster)
+        if cluster is None or cluster.status != "ACTIVE":
+            state = "does not exist" if cluster is None else f"is {cluster.status}"
+            raise Blocked("ClusterNotActive", f"ECS cluster {spec.cluster} {state} in {spec.region}: create it there.")
+        for arn in (spec.queues.events, spec.queues.ticks):
+            cloud.queues.describe(arn)
+        group = self._own_group(cloud, spec)
+        cloud.logs.ensure(spec.logs.group, retention_days=spec.logs.retention_days, tags=spec.tags)
+        self._follow(cloud, spec)
+        return {"cluster_arn": cluster.arn, "schedule_group_arn": group}
+
+    def _own_group(self, cloud: Cloud, spec: TemplateSpec) -> str:
+        """The ARN of the schedule group, which bears the mark of this cluster and this installation from now on."""
+        settings = self._context.settings
+        name = schedule_group(spec, settings.installation)
+        marks = {CLUSTER_TAG: self._context.cluster_uid, INSTALLATION_TAG: settings.installation}
+        group = cloud.schedules.group(name)
+        if group is None:
+            return cloud.schedules.create_group(name, {**spec.tags, **marks}).arn
+        others = {key for key, mark in marks.items() if group.tags.get(key, mark) != mark}
+        if INSTALLATION_TAG in others:
+            raise Blocked(
+                "NotOwned",
+                f"Schedule group {name} belongs to installation {group.tags[INSTALLATION_TAG]}: "
+                "name another in spec.scheduleGroup of a new LaunchTemplate.",
+            )
+        if CLUSTER_TAG in others and not settings.adopt:
+            raise Blocked(
+                "ScheduleGroupOfAnotherCluster",
+                f"Schedule group {name} belongs to another cluster. Where that one is gone, start this operator once "
+                "with --adopt; otherwise give one of the two another installation.",
+            )
+        if marks.items() - group.tags.items():
+            cloud.schedules.tag_group(group.arn, marks)
+        return group.arn
+
+    def _refuse(self, key: TemplateKey, error: Expected) -> None:
+        if isinstance(error, Rejected):
+            self._write(key, {}, stalled(error.reason, error.message))
+            self._context.queue.add_after(key, _LOOK_AGAIN.total_seconds())
+            return
+        if isinstance(error, Blocked) or self._context.queue.failures(key) >= _PATIENCE:
+            self._write(key, {}, reconciling(error.reason, error.message, was_ready="False"))
+        raise error
+
+    def _write(self, key: TemplateKey, found: Mapping[str, object], verdicts: tuple[Verdict, ...]) -> None:
+        raw = self._context.cache.template(key.name)
+        if raw is None:
+            return
+        metadata, before = read_metadata(raw), read_template_status(raw)
+        after = before.model_copy(
+            update={
+                **found,
+                "observed_generation": metadata.generation,
+                "tasks": len(self._context.cache.tasks_using(key.name)),
+                "conditions": settle(
+                    before.conditions, verdicts, generation=metadata.generation, now=stamp(self._context.now())
+                ),
+            }
+        )
+        patch = merge_patch(before.wire(), after.wire())
+        written = self._context.kube.patch_status(Ref.of(TEMPLATES, raw, fenced=True), patch) if patch else None
+        if written is None:
+            return
+        self._context.cache.put(TEMPLATES, written)
+        self._tell(Ref.of(TEMPLATES, raw), before, after)
+        if (before.observed_generation, before.cluster_arn) != (after.observed_generation, after.cluster_arn):
+            self._wake_tasks(key)
+
+    def _tell(self, ref: Ref, before: TemplateStatus, after: TemplateStatus) -> None:
+        for condition in condition_changes(before.conditions, after.conditions):
+            if condition.type == READY:
+                kind = "Normal" if condition.status == "True" else "Warning"
+                self._context.recorder.emit(ref, type=kind, reason=condition.reason, message=condition.message)
+
+    def _wake_tasks(self, key: TemplateKey) -> None:
+        for namespace, name in self._context.cache.tasks_using(key.name):
+            self._context.queue.add(TaskKey(namespace, name), Priority.RESYNC)
+
+    def _part(self, key: TemplateKey, raw: Mapping[str, Any]) -> None:
+        """It goes when no task uses it any more: what they have in AWS can only be cleaned up with it."""
+        users = self._context.cache.tasks_using(key.name)
+        if users:
+            namespace, name = users[0]
+            message = f"{len(users)} BackgroundTasks still use it, {namespace}/{name} among them: delete them first."
+            self._write(key, {}, reconciling("InUse", message, was_ready="True"))
+            return
+        left = self._context.kube.remove_finalizer(TEMPLATES, raw, FINALIZER)
+        if left is not None:
+            self._context.cache.put(TEMPLATES, left)
+        self._verified.pop(key, None)
