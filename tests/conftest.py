@@ -1,0 +1,30 @@
+"""What holds for every test: unit tests see no network and end within seconds; the fixtures that all folders share.
+
+Knows nothing of what is tested. A test under tests/unit that needs longer says so with its own `timeout` marker.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+pytest_plugins = ["fixtures.aws", "fixtures.kube"]
+
+UNIT = Path(__file__).parent / "unit"
+UNIT_SECONDS = 2
+
+
+@pytest.hookimpl(tryfirst=True)  # before pytest-socket reads it
+def pytest_configure(config: pytest.Config) -> None:
+    # asyncio's event loop wakes itself through a pair of Unix sockets; they reach nobody.
+    config.option.allow_unix_socket = True
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    for item in items:
+        if not item.path.is_relative_to(UNIT):
+            continue
+        item.add_marker(pytest.mark.disable_socket)
+        if item.get_closest_marker("timeout") is None:
+            item.add_marker(pytest.mark.timeout(UNIT_SECONDS))
