@@ -1,0 +1,164 @@
+"""The boto3 clients of one identity in one region: made when first used, shared by all threads, watched call by call.
+
+Knows time-outs, retries and memory; nothing of what the calls mean. Making a client is slow and not thread-safe, using
+one is (boto3, "Multithreading or multiprocessing with clients").
+"""
+
+import threading
+import time
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import boto3
+import botocore.session
+from botocore.config import Config
+from botocore.exceptions import NoCredentialsError
+from botocore.loaders import JSONFileLoader, Loader
+
+if TYPE_CHECKING:
+    from mypy_boto3_ecs import ECSClient
+    from mypy_boto3_logs import CloudWatchLogsClient
+    from mypy_boto3_scheduler import EventBridgeSchedulerClient
+    from mypy_boto3_sqs import SQSClient
+
+OnCall = Callable[[str, str, float], None]
+"""Told of every attempt: operation (`ecs.RegisterTaskDefinition`), AWS's error code, the name of botocore's exception
+or `OK`, and seconds. Called on the thread that makes the call."""
+
+LONGEST_POLL = 20
+"""Seconds that SQS lets ReceiveMessage wait (SQS API, ReceiveMessage: WaitTimeSeconds)."""
+
+_CONNECT = 5  # seconds
+_READ = 20  # seconds
+_ATTEMPTS = 2  # one quick retry bridges a dropped connection; the work queue does the rest, without holding a thread
+_SPARE_CONNECTIONS = 4  # of the threads that poll queues
+_METRIC_NAMES = {"cloudwatch-logs": "logs"}
+
+_Client = TypeVar("_Client")
+
+
+class Clients:
+    """The clients of one identity in one region. They sign with the session's credentials, which renew themselves."""
+
+    def __init__(
+        self, session: boto3.Session, *, region: str, lock: threading.Lock, threads: int = 8, attempts: int = _ATTEMPTS
+    ) -> None:
+        self.region = region
+        self._session = session
+        self._lock = lock
+        self._threads = threads
+        self._attempts = attempts
+        self._made: dict[str, Any] = {}
+
+    @property
+    def ecs(self) -> "ECSClient":
+        """Amazon ECS, for all that may be repeated."""
+        config = config_of(threads=self._threads, attempts=self._attempts)
+        return self._once("ecs", lambda: self._session.client("ecs", region_name=self.region, config=config))
+
+    @property
+    def registrar(self) -> "ECSClient":
+        """Amazon ECS without retries: a RegisterTaskDefinition makes a revision even where its answer gets lost."""
+        config = config_of(threads=self._threads, attempts=1)
+        return self._once("registrar", lambda: self._session.client("ecs", region_name=self.region, config=config))
+
+    @property
+    def scheduler(self) -> "EventBridgeSchedulerClient":
+        """EventBridge Scheduler. A retried write carries the client token that botocore gave its first attempt."""
+        config = config_of(threads=self._threads, attempts=self._attempts)
+        return self._once(
+            "scheduler", lambda: self._session.client("scheduler", region_name=self.region, config=config)
+        )
+
+    @property
+    def sqs(self) -> "SQSClient":
+        """SQS, patient enough for a long poll."""
+        config = config_of(threads=self._threads, attempts=self._attempts, read=_READ + LONGEST_POLL)
+        return self._once("sqs", lambda: self._session.client("sqs", region_name=self.region, config=config))
+
+    @property
+    def logs(self) -> "CloudWatchLogsClient":
+        """CloudWatch Logs."""
+        config = config_of(threads=1, attempts=self._attempts)
+        return self._once("logs", lambda: self._session.client("logs", region_name=self.region, config=config))
+
+    def _once(self, name: str, make: Callable[[], _Client]) -> _Client:
+        made: _Client | None = self._made.get(name)
+        if made is not None:
+            return made
+        with self._lock:
+            if name not in self._made:
+                if self._session.get_credentials() is None:
+                    raise NoCredentialsError  # a client made now would stay without credentials when some appear
+                self._made[name] = make()
+            ready: _Client = self._made[name]
+        return ready
+
+
+def config_of(*, threads: int, attempts: int, read: int = _READ) -> Config:
+    """How a client calls: `attempts` in all, `read` seconds without an answer before an attempt is given up."""
+    return Config(
+        connect_timeout=_CONNECT,
+        read_timeout=read,
+        max_pool_connections=threads + _SPARE_CONNECTIONS,
+        retries={"mode": "standard", "total_max_attempts": attempts},
+        tcp_keepalive=True,
+        user_agent_extra="backgroundtask-operator",
+    )
+
+
+def session_on(loader: Loader, on_call: OnCall | None) -> botocore.session.Session:
+    """A session whose clients share the service models of `loader` and tell `on_call` of every attempt."""
+    session = botocore.session.Session()
+    session.register_component("data_loader", loader)
+    if on_call is not None:
+        watch = _Watch(on_call)
+        session.register("before-send", watch.sent)
+        session.register("response-received", watch.answered)
+    return session
+
+
+def terse_loader() -> Loader:
+    """Service models without their prose: a fifth of what four clients hold in memory."""
+    return Loader(file_loader=_TerseFileLoader())
+
+
+class _TerseFileLoader(JSONFileLoader):
+    def load_file(self, file_path: str) -> Any:  # noqa: ANN401 - any JSON document
+        return _without_prose(super().load_file(file_path))
+
+
+def _without_prose(document: Any) -> Any:  # noqa: ANN401 - any JSON document
+    """`documentation` is prose where it is text; a member of that name would be an object."""
+    if isinstance(document, list):
+        return [_without_prose(one) for one in document]
+    if not isinstance(document, dict):
+        return document
+    return {
+        key: _without_prose(value)
+        for key, value in document.items()
+        if not (key == "documentation" and isinstance(value, str))
+    }
+
+
+class _Watch:
+    """Takes the time of each attempt. Sending and answer are told on the same thread, one after the other."""
+
+    def __init__(self, on_call: OnCall) -> None:
+        self._on_call = on_call
+        self._here = threading.local()
+
+    def sent(self, **_: Any) -> None:  # noqa: ANN401 - botocore's event
+        self._here.since = time.monotonic()
+
+    def answered(self, **told: Any) -> None:  # noqa: ANN401 - botocore's event
+        _, service, operation = told["event_name"].split(".")
+        seconds = time.monotonic() - self._here.since
+        self._on_call(f"{_METRIC_NAMES.get(service, service)}.{operation}", _code(**told), seconds)
+
+
+def _code(*, parsed_response: Mapping[str, Any] | None, exception: Exception | None, **_: object) -> str:
+    if exception is not None:
+        return type(exception).__name__
+    error = (parsed_response or {}).get("Error")
+    return str(error.get("Code") or "Unknown") if error else "OK"

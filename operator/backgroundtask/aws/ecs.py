@@ -1,0 +1,226 @@
+"""Amazon ECS: task definitions, tasks and clusters, in our nouns.
+
+What proves absence here, and nothing else does: for a revision, that the complete list of its family's ACTIVE ones does
+not hold it (ECS calls an unknown definition a plain ClientException); for a task and a cluster, a failure `MISSING` in
+an answer with status 200. Members that carry such a proof are read by index, so an answer without them is a bug and
+never an empty world.
+"""
+
+import threading
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from botocore.exceptions import ClientError
+
+from backgroundtask.aws.clients import Clients
+from backgroundtask.aws.errors import code_of, translated
+from backgroundtask.aws.tasks import task_of
+from backgroundtask.errors import Busy
+from backgroundtask.plan.changes import Revision
+from backgroundtask.plan.definition import DIGEST_TAG, OWNER_TAG, UID_TAG, Definition
+from backgroundtask.plan.outcome import Task, plain
+
+if TYPE_CHECKING:
+    from mypy_boto3_ecs.type_defs import DescribeTaskDefinitionResponseTypeDef, FailureTypeDef
+
+_BATCH = 100  # Amazon ECS API, DescribeTasks: tasks
+_REASON_LENGTH = 255  # Amazon ECS API, StopTask: reason
+_REMEMBERED = 4096  # revisions; about 1 KiB each
+_REFUSED = frozenset({"ClientException", "InvalidParameterException"})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Cluster:
+    """A cluster that ECS knows. Only an `ACTIVE` one runs tasks."""
+
+    arn: str
+    status: str
+
+
+class Ecs:
+    """ECS of one account and region."""
+
+    def __init__(self, clients: Clients) -> None:
+        self._clients = clients
+        self._revisions = _Revisions()
+
+    @translated()
+    def cluster(self, name_or_arn: str) -> Cluster | None:
+        """The cluster, or None where ECS says MISSING.
+
+        Raises:
+            Rejected: InvalidCluster.
+        """
+        answer = self._clients.ecs.describe_clusters(clusters=[name_or_arn])
+        _refuse_other_failures(answer["failures"], "cluster")
+        found = answer["clusters"]
+        return Cluster(arn=found[0]["clusterArn"], status=found[0]["status"]) if found else None
+
+    @translated()
+    def active_revisions(self, family: str) -> tuple[str, ...]:
+        """The ARNs of a family's ACTIVE revisions, newest first; none where the complete list is empty."""
+        pages = self._clients.ecs.get_paginator("list_task_definitions").paginate(
+            familyPrefix=family, status="ACTIVE", sort="DESC"
+        )
+        arns = [arn for page in pages for arn in page["taskDefinitionArns"]]
+        return tuple(sorted((arn for arn in arns if _family(arn) == family), key=_number, reverse=True))
+
+    def all_active_revisions(self, prefix: str) -> Iterator[str]:
+        """The ARNs of all ACTIVE revisions whose family begins with `prefix`, in one walk through the account's.
+
+        ECS filters only by a whole family, so this reads every ACTIVE definition: 100 a call, as it is consumed.
+        """
+        with translated():
+            for page in self._clients.ecs.get_paginator("list_task_definitions").paginate(status="ACTIVE"):
+                yield from (arn for arn in page["taskDefinitionArns"] if _family(arn).startswith(prefix))
+
+    @translated()
+    def revision(self, arn: str) -> Revision:
+        """A revision with the marks in its tags. A revision never changes, so one that bears ours is asked for once.
+
+        Raises:
+            Busy: RevisionVanished, where ECS no longer knows it.
+        """
+        known = self._revisions.get(arn)
+        if known is not None:
+            return known
+        try:
+            answer = self._clients.ecs.describe_task_definition(taskDefinition=arn, include=["TAGS"])
+        except ClientError as error:
+            if not self._is_gone(error, arn):
+                raise
+            raise Busy("RevisionVanished", f"ECS no longer knows {arn}.") from error
+        revision = _revision_of(answer)
+        self._revisions.put(revision)
+        return revision
+
+    def register(self, definition: Definition, uid: str) -> Revision:
+        """Register a new revision, marked as ours; `uid` is of the object that asks for it.
+
+        Each call makes one: call it only where no ACTIVE revision bears the digest. It is never repeated here.
+
+        Raises:
+            Rejected: InvalidFargateSize, InvalidTaskDefinition.
+            Blocked: RoleNotPassable, RoleNotValid, ExecutionRoleMissing.
+        """
+        with translated(private=definition.env.values()):
+            answer = self._clients.registrar.register_task_definition(**definition.marked(uid))
+        arn = answer["taskDefinition"]["taskDefinitionArn"]
+        revision = Revision(arn=arn, digest=definition.digest, owner=str(definition.owner), uid=uid)
+        self._revisions.put(revision)
+        return revision
+
+    @translated()
+    def deregister(self, arn: str) -> None:
+        """Make a revision INACTIVE. One that is so already, or is not there, is done: its family's list proves it."""
+        try:
+            self._clients.ecs.deregister_task_definition(taskDefinition=arn)
+        except ClientError as error:
+            if not self._is_gone(error, arn):
+                raise
+
+    @translated()
+    def tasks_of(self, cluster: str, family: str) -> tuple[Task, ...]:
+        """The tasks of a family that are to run: those that nobody has told to stop, and that have not ended.
+
+        Raises:
+            Busy: TaskNotVisible, where ECS lists a task that it does not describe yet.
+            Blocked: ClusterNotFound.
+        """
+        pages = self._clients.ecs.get_paginator("list_tasks").paginate(
+            cluster=cluster, family=family, desiredStatus="RUNNING"
+        )
+        found, missing = self.tasks(cluster, [arn for page in pages for arn in page["taskArns"]])
+        if missing:
+            raise Busy("TaskNotVisible", "ECS lists a task that it does not describe yet.")
+        return tuple(one for one in found.values() if one.desired_status == "RUNNING" and one.last_status != "STOPPED")
+
+    @translated()
+    def tasks(self, cluster: str, arns: Iterable[str]) -> tuple[dict[str, Task], frozenset[str]]:
+        """Tasks by ARN, and the ARNs that ECS calls MISSING.
+
+        ECS forgets a task an hour after its end, and may not know a new one for some seconds (Amazon ECS API,
+        DescribeTasks and RunTask).
+
+        Raises:
+            Blocked: ClusterNotFound.
+        """
+        asked = list(dict.fromkeys(arns))
+        found: dict[str, Task] = {}
+        missing: set[str] = set()
+        for batch in _batches(asked):
+            answer = self._clients.ecs.describe_tasks(cluster=cluster, tasks=batch)
+            _refuse_other_failures(answer["failures"], "task")
+            found |= {task.arn: task for task in map(task_of, answer["tasks"])}
+            missing |= {failure.get("arn", "") for failure in answer["failures"]}
+        if found.keys() | missing < set(asked):
+            raise Busy("AwsUnavailable", "ECS answered for some tasks only.")
+        return found, frozenset(missing)
+
+    @translated()
+    def stop(self, cluster: str, task_arn: str, reason: str) -> None:
+        """Tell a task to stop. One that has stopped, or that ECS calls MISSING, is done."""
+        try:
+            self._clients.ecs.stop_task(cluster=cluster, task=task_arn, reason=plain(reason)[:_REASON_LENGTH])
+        except ClientError as error:
+            if code_of(error) not in _REFUSED or not self._has_ended(cluster, task_arn):
+                raise
+
+    def _is_gone(self, error: ClientError, arn: str) -> bool:
+        return code_of(error) in _REFUSED and arn not in self.active_revisions(_family(arn))
+
+    def _has_ended(self, cluster: str, task_arn: str) -> bool:
+        found, missing = self.tasks(cluster, [task_arn])
+        return task_arn in missing or found[task_arn].last_status == "STOPPED"
+
+
+class _Revisions:
+    """The revisions seen last, by ARN. A revision without our marks is left out: somebody might still tag it."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._by_arn: dict[str, Revision] = {}
+
+    def get(self, arn: str) -> Revision | None:
+        with self._lock:
+            revision = self._by_arn.pop(arn, None)
+            if revision is not None:
+                self._by_arn[arn] = revision
+            return revision
+
+    def put(self, revision: Revision) -> None:
+        if revision.owner is None:
+            return
+        with self._lock:
+            self._by_arn[revision.arn] = revision
+            if len(self._by_arn) > _REMEMBERED:
+                del self._by_arn[next(iter(self._by_arn))]
+
+
+def _revision_of(answer: "DescribeTaskDefinitionResponseTypeDef") -> Revision:
+    tags = {tag.get("key"): tag.get("value") for tag in answer.get("tags", [])}
+    return Revision(
+        arn=answer["taskDefinition"]["taskDefinitionArn"],
+        digest=tags.get(DIGEST_TAG),
+        owner=tags.get(OWNER_TAG),
+        uid=tags.get(UID_TAG),
+    )
+
+
+def _refuse_other_failures(failures: Sequence["FailureTypeDef"], what: str) -> None:
+    reasons = sorted({failure.get("reason", "no reason") for failure in failures} - {"MISSING"})
+    if reasons:
+        raise Busy("AwsUnavailable", f"ECS cannot describe a {what}: {plain(', '.join(reasons))}.")
+
+
+def _batches(arns: list[str]) -> Iterator[list[str]]:
+    return (arns[start : start + _BATCH] for start in range(0, len(arns), _BATCH))
+
+
+def _family(arn: str) -> str:
+    return arn.rpartition("/")[2].partition(":")[0]
+
+
+def _number(arn: str) -> int:
+    return int(arn.rpartition(":")[2])

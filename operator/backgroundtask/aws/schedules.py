@@ -1,0 +1,138 @@
+"""EventBridge Scheduler: schedules and their groups, in our nouns.
+
+What proves absence here: ResourceNotFoundException. Scheduler answers it for a schedule that is not there and for one
+whose group is not there, and both mean that nothing fires. It keeps no tags on schedules, so whose a schedule is stands
+in its description, and whose a group is in its tags.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC
+from typing import TYPE_CHECKING
+
+from botocore.exceptions import ClientError
+
+from backgroundtask.aws.clients import Clients
+from backgroundtask.aws.errors import code_of, translated
+from backgroundtask.plan.changes import Found
+from backgroundtask.plan.schedule import Schedule, from_scheduler
+
+if TYPE_CHECKING:
+    from mypy_boto3_scheduler.type_defs import TagTypeDef
+
+_ABSENT = "ResourceNotFoundException"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Group:
+    """A schedule group. `state` is ACTIVE, or DELETING while AWS empties it."""
+
+    name: str
+    arn: str
+    state: str
+    tags: Mapping[str, str]
+
+
+class Schedules:
+    """EventBridge Scheduler of one account and region."""
+
+    def __init__(self, clients: Clients) -> None:
+        self._clients = clients
+
+    @translated()
+    def find(self, group: str, name: str) -> Found | None:
+        """The schedule, or None where Scheduler does not know it (404)."""
+        try:
+            answer = self._clients.scheduler.get_schedule(GroupName=group, Name=name)
+        except ClientError as error:
+            if code_of(error) != _ABSENT:
+                raise
+            return None
+        changed = answer["LastModificationDate"].astimezone(UTC)
+        return Found(schedule=from_scheduler(answer), arn=answer["Arn"], changed=changed)
+
+    @translated()
+    def create(self, schedule: Schedule) -> str:
+        """Make a schedule that is not there yet; its ARN. One of this name is never overwritten.
+
+        Raises:
+            Rejected: InvalidSchedule.
+            Blocked: RoleNotAssumable, RoleNotPassable, ScheduleGroupNotFound, QuotaExceeded.
+            Busy: ScheduleExists: somebody made one since; look at it first.
+        """
+        return self._clients.scheduler.create_schedule(**schedule.to_scheduler())["ScheduleArn"]
+
+    @translated()
+    def update(self, schedule: Schedule) -> str:
+        """Replace the whole of a schedule that is there; its ARN.
+
+        Raises:
+            Rejected, Blocked: as `create`.
+            Busy: ScheduleVanished.
+        """
+        return self._clients.scheduler.update_schedule(**schedule.to_scheduler())["ScheduleArn"]
+
+    @translated()
+    def remove(self, group: str, name: str) -> None:
+        """Delete a schedule. One that Scheduler does not know (404) is done."""
+        try:
+            self._clients.scheduler.delete_schedule(GroupName=group, Name=name)
+        except ClientError as error:
+            if code_of(error) != _ABSENT:
+                raise
+
+    @translated()
+    def enabled_by_name(self, group: str) -> dict[str, bool]:
+        """Every schedule of a group, and whether it fires. A group that is not there (404) holds none."""
+        pages = self._clients.scheduler.get_paginator("list_schedules").paginate(GroupName=group)
+        try:
+            return {one["Name"]: one["State"] == "ENABLED" for page in pages for one in page["Schedules"]}
+        except ClientError as error:
+            if code_of(error) != _ABSENT:
+                raise
+            return {}
+
+    @translated()
+    def group(self, name: str) -> Group | None:
+        """The group, or None where Scheduler does not know it (404).
+
+        Raises:
+            Rejected: InvalidScheduleGroup.
+        """
+        try:
+            answer = self._clients.scheduler.get_schedule_group(Name=name)
+        except ClientError as error:
+            if code_of(error) != _ABSENT:
+                raise
+            return None
+        tags = self._clients.scheduler.list_tags_for_resource(ResourceArn=answer["Arn"])["Tags"]
+        return Group(
+            name=name,
+            arn=answer["Arn"],
+            state=answer["State"],
+            tags={tag["Key"]: tag["Value"] for tag in tags},
+        )
+
+    @translated()
+    def create_group(self, name: str, tags: Mapping[str, str]) -> Group:
+        """Make a group that is not there yet.
+
+        Raises:
+            Rejected: InvalidScheduleGroup.
+            Busy: ScheduleGroupExists: somebody made it since; look at its tags first.
+        """
+        arn = self._clients.scheduler.create_schedule_group(Name=name, Tags=_listed(tags))["ScheduleGroupArn"]
+        return Group(name=name, arn=arn, state="ACTIVE", tags=dict(tags))
+
+    @translated()
+    def tag_group(self, arn: str, tags: Mapping[str, str]) -> None:
+        """Set tags of a group; others stay.
+
+        Raises:
+            Blocked: ScheduleGroupNotFound.
+        """
+        self._clients.scheduler.tag_resource(ResourceArn=arn, Tags=_listed(tags))
+
+
+def _listed(tags: Mapping[str, str]) -> "list[TagTypeDef]":
+    return [{"Key": key, "Value": value} for key, value in sorted(tags.items())]
