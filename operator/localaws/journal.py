@@ -12,19 +12,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-READS = (
-    "Describe",
-    "List",
-    "Get",
-    "Head",
-    "Lookup",
-    "Receive",
-    "BatchGet",
-    "BatchCheck",
-    "Filter",
-    "Select",
-    "Discover",
-)
+READS = ("Describe", "List", "Get", "Head", "Lookup", "Receive", "BatchGet", "BatchCheck", "Filter", "GET ", "HEAD ")
 """How the names of operations begin that change nothing, as far as a client cares."""
 
 PENDING = "pending"
