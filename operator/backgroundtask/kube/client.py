@@ -37,10 +37,11 @@ def connect(*, kubeconfig: str | None = None, context: str | None = None, thread
 
 
 class Kube:
-    """The API server."""
+    """The API server; `page` is how many objects one answer of a listing holds at most."""
 
-    def __init__(self, transport: Transport) -> None:
+    def __init__(self, transport: Transport, *, page: int = PAGE) -> None:
         self._transport = transport
+        self._page = page
 
     def credentials(self) -> Credentials:
         """How we log in, as of now: tokens rotate, so ask again."""
@@ -173,8 +174,8 @@ class Kube:
     def _pages(self, resource: Resource, accept: str) -> Iterator[Body]:
         token, expiries = "", 0
         while True:
-            page = {"limit": str(PAGE), "continue": token} if token else {"limit": str(PAGE)}
-            request = Request("list", resource, query=page, accept=accept)
+            query = {"limit": str(self._page)} | ({"continue": token} if token else {})
+            request = Request("list", resource, query=query, accept=accept)
             answer = self._transport.send(request)
             if answer.status == EXPIRED and expiries < MOST_EXPIRIES:
                 token, expiries = _next(answer), expiries + 1
