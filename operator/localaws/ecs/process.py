@@ -74,25 +74,31 @@ async def start(command: Command, listen: Listener) -> Process:
     Raises:
         CannotStartContainer: there is no such executable, or it may not be run.
     """
-    folder = tempfile.mkdtemp(prefix="localaws-ecs-")
-    reading, writing = os.pipe()
-    try:
-        process = await asyncio.create_subprocess_exec(
-            *command.argv,
-            cwd=folder,
-            env=command.environment,
-            stdin=asyncio.subprocess.DEVNULL,
-            stdout=writing,
-            stderr=writing,
-            start_new_session=True,
-        )
-    except (OSError, ValueError) as e:
-        os.close(reading)
-        shutil.rmtree(folder, ignore_errors=True)
-        raise CannotStartContainer(_why_not(command.argv[0], e)) from None  # its arguments may hold secrets
-    finally:
-        os.close(writing)
+    with contextlib.ExitStack() as undo:
+        folder = tempfile.mkdtemp(prefix="localaws-ecs-")
+        undo.callback(shutil.rmtree, folder, ignore_errors=True)
+        reading, writing = os.pipe()
+        undo.callback(os.close, reading)
+        try:
+            process = await _spawn(command, folder, writing)
+        except (OSError, ValueError) as e:
+            raise CannotStartContainer(_why_not(command.argv[0], e)) from None  # its arguments may hold secrets
+        finally:
+            os.close(writing)
+        undo.pop_all()
     return Process(process, folder, asyncio.create_task(_listen(reading, listen)))
+
+
+async def _spawn(command: Command, folder: str, output: int) -> asyncio.subprocess.Process:
+    return await asyncio.create_subprocess_exec(
+        *command.argv,
+        cwd=folder,
+        env=command.environment,
+        stdin=asyncio.subprocess.DEVNULL,
+        stdout=output,
+        stderr=output,
+        start_new_session=True,
+    )
 
 
 async def _listen(reading: int, listen: Listener) -> None:

@@ -12,9 +12,10 @@ import uuid
 from localaws.contract import Params
 from localaws.ecs import tags
 from localaws.ecs.defaults import ECR_IMAGE
-from localaws.ecs.model import Container, Task
+from localaws.ecs.model import Container, Launch, Task
 
 _UNPLACED = ("PROVISIONING",)
+_RESERVED = ("cpu", "memory", "memoryReservation")
 
 
 def describe(task: Task, *, with_tags: bool) -> Params:
@@ -50,39 +51,45 @@ def iso(moment: dt.datetime) -> str:
 
 
 def _body(task: Task) -> Params:
-    launch = task.launch
+    overrides = task.launch.overrides["containerOverrides"]
     shown = {
+        **_launched(task.launch),
         "attachments": _attachments(task),
-        "attributes": [{"name": "ecs.cpu-architecture", "value": _architecture(task)}],
         "availabilityZone": f"{task.place.region}a",
-        "capacityProviderName": launch.capacity_provider,
         "clusterArn": task.place.cluster(task.cluster),
         "connectivity": "CONNECTED" if "connectivityAt" in task.moments else None,
-        "containers": [_container(task, container) for container in task.containers],
-        "cpu": launch.cpu,
+        "containers": [_container(task, *pair) for pair in zip(task.containers, overrides, strict=True)],
         "desiredStatus": task.desired_status,
-        "enableExecuteCommand": launch.execute_command,
-        "ephemeralStorage": {"sizeInGiB": launch.ephemeral_gib},
-        "fargateEphemeralStorage": {"sizeInGiB": launch.ephemeral_gib},
-        "group": launch.group,
-        "launchType": launch.launch_type,
         "lastStatus": task.last_status,
-        "memory": launch.memory,
-        "overrides": launch.overrides,
-        "platformVersion": launch.platform_version,
-        "platformFamily": "Linux",
-        "startedBy": launch.started_by,
         "stopCode": task.stop_code,
         "stoppedReason": task.stopped_reason,
         "taskArn": task.arn,
-        "taskDefinitionArn": launch.definition.arn,
         "version": task.version,
     }
     return {name: value for name, value in shown.items() if value is not None}
 
 
-def _container(task: Task, container: Container) -> Params:
-    body = container.definition
+def _launched(launch: Launch) -> Params:
+    return {
+        "attributes": [{"name": "ecs.cpu-architecture", "value": _architecture(launch)}],
+        "capacityProviderName": launch.capacity_provider,
+        "cpu": launch.cpu,
+        "enableExecuteCommand": launch.execute_command,
+        "ephemeralStorage": {"sizeInGiB": launch.ephemeral_gib},
+        "fargateEphemeralStorage": {"sizeInGiB": launch.ephemeral_gib},
+        "group": launch.group,
+        "launchType": launch.launch_type,
+        "memory": launch.memory,
+        "overrides": launch.overrides,
+        "platformVersion": launch.platform_version,
+        "platformFamily": "Linux",
+        "startedBy": launch.started_by,
+        "taskDefinitionArn": launch.definition.arn,
+    }
+
+
+def _container(task: Task, container: Container, override: Params) -> Params:
+    body = container.definition | {name: override[name] for name in _RESERVED if name in override}
     shown = {
         "containerArn": task.place.container(task.cluster, task.id, container.id),
         "taskArn": task.arn,
@@ -134,8 +141,8 @@ def _address(task: Task) -> str:
     return f"10.{digits[0]}.{digits[1]}.{digits[2] % 254 + 1}"
 
 
-def _architecture(task: Task) -> str:
-    asked = task.launch.definition.body.get("runtimePlatform", {}).get("cpuArchitecture", "X86_64")
+def _architecture(launch: Launch) -> str:
+    asked = launch.definition.body.get("runtimePlatform", {}).get("cpuArchitecture", "X86_64")
     return "arm64" if asked == "ARM64" else "x86_64"
 
 

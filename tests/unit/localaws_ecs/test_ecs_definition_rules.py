@@ -17,8 +17,8 @@ SECRET = {"name": "PASSWORD", "valueFrom": "arn:aws:secretsmanager:eu-west-1:123
 ECR = "123456789012.dkr.ecr.eu-west-1.amazonaws.com/app:1"
 NO_CONFIGURATION = "No Fargate configuration exists for given values: {} CPU, {} memory."
 SHARED = (
-    "The secret name must be unique and not shared with any new or existing environment variables set on the container, "
-    "such as 'PASSWORD'."
+    "The secret name must be unique and not shared with any new or existing environment variables set on the "
+    "container, such as 'PASSWORD'."
 )
 ROLE_FOR = "Fargate requires task definition to have execution role ARN to support "
 

@@ -312,6 +312,16 @@ def test_what_a_process_left_behind_dies_with_it(ecs: Ecs) -> None:
     assert not _alive(int(lines(ecs)[0]))
 
 
+@pytest.mark.timeout(10)  # a real second is given to the output before it is given up
+def test_a_process_that_left_the_session_and_holds_the_output_open_does_not_keep_the_task_alive(ecs: Ecs) -> None:
+    task = start(ecs, shell("setsid sleep 1000 & echo $!; sleep 0.1"))
+
+    try:
+        assert ecs.finish(task)["containers"][0]["exitCode"] == 0
+    finally:
+        os.kill(int(lines(ecs)[0]), signal.SIGKILL)
+
+
 def test_the_end_of_the_service_ends_every_process(ecs: Ecs) -> None:
     start(ecs, shell("trap '' TERM; echo $$; while :; do sleep 0.01; done"))
     ecs.until(lambda: lines(ecs))

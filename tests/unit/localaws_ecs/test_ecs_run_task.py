@@ -193,6 +193,12 @@ def test_an_override_of_the_size_is_the_size_of_the_task(ecs: Ecs) -> None:
     assert (task["overrides"]["cpu"], task["overrides"]["memory"]) == ("1024", "2048")
 
 
+def test_an_override_of_what_a_container_reserves_is_shown_at_the_container(ecs: Ecs) -> None:
+    task = ecs.ready().run(overrides=overrides(cpu=128, memory=256))
+
+    assert (task["containers"][0]["cpu"], task["containers"][0]["memory"]) == ("128", "256")
+
+
 def test_an_override_may_not_shadow_a_secret(ecs: Ecs) -> None:
     ecs.ready()
     secret = {"name": "PASSWORD", "valueFrom": "/db/password"}
