@@ -5,7 +5,7 @@ import traceback
 import pytest
 from botocore import exceptions
 from botocore.exceptions import ClientError, ParamValidationError
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from backgroundtask.aws import Ecs
@@ -342,6 +342,7 @@ def test_a_denial_keeps_its_arns_whole_though_env_holds_parts_of_them() -> None:
     assert ARN in str(caught.value)
 
 
+@settings(max_examples=50)
 @given(message=st.text(max_size=300), code=st.sampled_from(["ClientException", "AccessDeniedException", "Throttling"]))
 def test_a_message_is_one_bounded_line_whatever_aws_says(message: str, code: str) -> None:
     raised = outcome_of(error("RegisterTaskDefinition", code, message))
