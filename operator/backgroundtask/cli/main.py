@@ -5,6 +5,7 @@ import click
 from backgroundtask.cli.controller import controller
 from backgroundtask.cli.crd import crd
 from backgroundtask.cli.cron import cron
+from backgroundtask.cli.local import local
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
@@ -13,5 +14,5 @@ def main() -> None:
     """Background jobs on Amazon ECS, as Kubernetes objects."""
 
 
-for command in (controller, crd, cron):
+for command in (controller, crd, cron, local):
     main.add_command(command)

@@ -30,7 +30,7 @@ INSTALLATION_TAG = f"{TAG_PREFIX}installation"
 
 _PATIENCE = 5  # failures in a row before a busy AWS is worth a line in the status
 _LOOK_AGAIN = timedelta(hours=1)
-_THERE = ready("Succeeded", "Cluster, queues, schedule group and log group are there.")
+_THERE = ready("Verified", "Cluster, queues, schedule group and log group are there.")
 
 Follow = Callable[[Cloud, TemplateSpec], None]
 """Begin to read a template's queues."""

@@ -133,7 +133,7 @@ def _config_fields(task: Subject, configured: Configured) -> dict[str, object]:
 def _config_verdicts(spec: TaskSpec | None, configured: Configured) -> tuple[Verdict, ...]:
     match configured:
         case Settled():
-            return (*ready("Succeeded", _settled_message(configured)), _scheduled(spec))
+            return (*ready("Reconciled", _settled_message(configured)), _scheduled(spec))
         case Refused(Rejected() as error):
             return stalled(error.reason, error.message)
         case Refused(error):
