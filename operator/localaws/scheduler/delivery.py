@@ -130,7 +130,7 @@ async def _give_up(world: World, slot: Slot, failure: _Failure) -> None:
 
 def _dead_letter(arn: str, slot: Slot, failure: _Failure) -> Params:
     """The message (documented: UG, "Configuring a dead-letter queue"): the target's request, the rest as attributes."""
-    texts = {
+    facts = {
         "ERROR_CODE": failure.error.code,
         "ERROR_MESSAGE": failure.error.message,
         "EXECUTION_ID": failure.attempt.execution_id,
@@ -141,6 +141,8 @@ def _dead_letter(arn: str, slot: Slot, failure: _Failure) -> Params:
         "SCHEDULE_ARN": slot.schedule_arn,
         "TARGET_ARN": slot.definition.target.arn,
     }
+    # SQS takes no empty attribute: an error that was final by itself exhausted no condition (assumed).
+    texts = {name: text for name, text in facts.items() if text}
     room = _MESSAGE_BYTES - sum(len(name) + len("String") + len(text.encode()) for name, text in texts.items())
     body = failure.invocation.body.encode()
     if len(body) > room:
@@ -148,8 +150,5 @@ def _dead_letter(arn: str, slot: Slot, failure: _Failure) -> Params:
     return {
         "QueueUrl": Queue.of(arn).url,
         "MessageBody": body[:room].decode(errors="ignore"),
-        # SQS takes no empty attribute: an error that was final by itself exhausted no condition (assumed).
-        "MessageAttributes": {
-            name: {"DataType": "String", "StringValue": text} for name, text in texts.items() if text
-        },
+        "MessageAttributes": {name: {"DataType": "String", "StringValue": text} for name, text in texts.items()},
     }

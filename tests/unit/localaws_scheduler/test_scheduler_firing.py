@@ -5,12 +5,12 @@ from __future__ import annotations
 import asyncio
 import datetime as dt
 import json
-import time
 from typing import Any
 
 import pytest
 
 from fixtures.scheduling import ACCOUNT, DEAD_LETTERS, REGION, ROLE, SEND_MESSAGE, START, Stage, asked, staged, target
+from localaws.clock import VirtualClock
 from localaws.contract import AwsError, Params
 
 QUEUE = f"arn:aws:sqs:{REGION}:{ACCOUNT}:ticks"
@@ -177,6 +177,56 @@ def test_an_update_at_the_moment_of_a_slot_neither_loses_nor_doubles_it() -> Non
     asyncio.run(scenario())
 
 
+def test_a_deletion_at_the_moment_of_a_slot_does_not_lose_it() -> None:
+    async def scenario() -> None:
+        async with staged() as stage:
+            await stage.create()
+            at_the_slot = asyncio.ensure_future(_delete_at(stage, START + dt.timedelta(seconds=30)))
+            await asyncio.sleep(0)
+
+            await stage.after(minutes=5)
+            await at_the_slot
+
+            assert stage.scheduled_times() == ["2026-06-01T12:01:00Z"]
+
+    asyncio.run(scenario())
+
+
+def test_a_schedule_created_later_but_due_sooner_fires_on_time() -> None:
+    async def scenario() -> None:
+        async with staged() as stage:
+            await stage.create("later", ScheduleExpression="cron(0 * * * ? *)")
+            await stage.after(seconds=1)
+            await stage.create("sooner", ScheduleExpression="cron(5 * * * ? *)")
+
+            await stage.after(minutes=5)
+
+            assert stage.scheduled_times() == ["2026-06-01T12:05:00Z"]
+
+    asyncio.run(scenario())
+
+
+def test_slots_over_which_the_clock_leapt_all_fire_before_a_change_applies() -> None:
+    async def scenario() -> None:
+        real = [0.0]
+        clock = VirtualClock(rate=1, start=START, monotonic=lambda: real[0])
+        async with staged(clock) as stage:
+            await stage.create()
+            real[0] += 180
+
+            await stage.update(State="DISABLED")
+            await asyncio.sleep(0)
+
+            assert stage.scheduled_times() == [f"2026-06-01T12:0{minute}:00Z" for minute in (1, 2, 3)]
+
+    asyncio.run(scenario())
+
+
+async def _delete_at(stage: Stage, moment: dt.datetime) -> None:
+    await stage.world.clock.sleep_until(moment)
+    await stage.delete()
+
+
 async def _update_at(stage: Stage, moment: dt.datetime) -> None:
     await stage.world.clock.sleep_until(moment)
     request = {"TaskDefinition": "t", "StartedBy": "new <aws.scheduler.scheduled-time>"}
@@ -241,6 +291,40 @@ def test_a_one_time_schedule_in_the_past_fires_at_once_also_when_an_update_moves
             await stage.after(seconds=1)
 
             assert stage.scheduled_times() == ["2026-06-01T11:00:00Z", "2026-05-31T00:00:00Z"]
+
+    asyncio.run(scenario())
+
+
+def test_a_one_time_schedule_that_was_disabled_at_its_time_fires_late_when_it_is_enabled() -> None:
+    async def scenario() -> None:
+        async with staged() as stage:
+            await stage.create(ScheduleExpression="at(2026-06-01T12:01:00)", State="DISABLED")
+            await stage.after(minutes=5)
+            await stage.update(ScheduleExpression="at(2026-06-01T12:01:00)")
+
+            await stage.after(minutes=5)
+
+            assert stage.scheduled_times() == ["2026-06-01T12:01:00Z"]
+
+    asyncio.run(scenario())
+
+
+def test_a_schedule_updated_while_its_last_slot_is_delivered_does_not_delete_itself() -> None:
+    async def scenario() -> None:
+        async with staged() as stage:
+            once = {"ActionAfterCompletion": "DELETE"}
+            await stage.create(ScheduleExpression="at(2026-06-01T12:01:00)", **once)
+            stage.world.answering.clear()
+            await stage.after(minutes=1)
+            await stage.update(ScheduleExpression="at(2026-06-01T12:30:00)", **once)
+
+            stage.world.answering.set()
+            await stage.after(minutes=1)
+            assert await stage.names() == ["nightly"]
+            await stage.after(hours=1)
+
+            assert stage.scheduled_times() == ["2026-06-01T12:01:00Z", "2026-06-01T12:30:00Z"]
+            assert await stage.names() == []
 
     asyncio.run(scenario())
 
@@ -355,6 +439,22 @@ def test_a_dead_letter_comes_when_the_invocation_has_reached_its_maximum_age() -
     asyncio.run(scenario())
 
 
+def test_an_attempt_at_the_very_end_of_the_maximum_age_is_still_made() -> None:
+    async def scenario() -> None:
+        async with staged() as stage:
+            stage.world.refusals += [BROKEN] * 6
+            await stage.create(
+                ScheduleExpression="at(2026-06-01T12:01:00)", Target=with_dead_letters(MaximumEventAgeInSeconds=63)
+            )
+
+            await stage.after(minutes=5)
+
+            assert [started.at for started in stage.world.started] == [START + dt.timedelta(seconds=30 + 63)]
+            assert stage.world.queues == {}
+
+    asyncio.run(scenario())
+
+
 def test_the_default_policy_gives_up_within_24_hours() -> None:
     async def scenario() -> None:
         async with staged() as stage:
@@ -428,7 +528,8 @@ def test_a_dead_letter_too_large_for_a_message_is_cut_and_says_so() -> None:
             (letter,) = stage.world.queues["dead-letters"]
             assert attributes(letter)["IS_PAYLOAD_TRUNCATED"] == "true"
             assert text.startswith(letter["MessageBody"])
-            assert len(letter["MessageBody"].encode()) < 256 * 1024
+            told = sum(len(name) + len("String") + len(value) for name, value in attributes(letter).items())
+            assert 256 * 1024 - 3 <= len(letter["MessageBody"].encode()) + told <= 256 * 1024
 
     asyncio.run(scenario())
 
@@ -503,12 +604,10 @@ def test_ten_thousand_schedules_are_held_and_the_due_ones_fire() -> None:
             for number in range(0, 10_000, 2):
                 await stage.update(f"s-{number:05}", ScheduleExpression="cron(0 0 1 1 ? 2030)")
 
-            begin = time.perf_counter()
             await stage.after(minutes=2)
 
             # 12:01 is minute 721 of a day, and 10,000 minutes hold it 7 times; those of 12:02 were moved away.
             assert stage.scheduled_times() == ["2026-06-01T12:01:00Z"] * 7
-            assert time.perf_counter() - begin < 1
 
     asyncio.run(scenario())
 

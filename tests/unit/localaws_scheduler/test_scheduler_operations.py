@@ -236,6 +236,16 @@ def test_a_role_that_scheduler_cannot_assume_is_refused(policy: Params | None, w
     asyncio.run(scenario())
 
 
+def test_a_role_is_known_by_its_whole_arn() -> None:
+    async def scenario() -> None:
+        async with staged() as stage:
+            stage.world.roles = {ROLE.replace("role/", "role/team/"): TRUST}
+
+            await refused(stage.create(), "ValidationException", 400)
+
+    asyncio.run(scenario())
+
+
 def test_a_role_made_trustworthy_is_taken_at_once() -> None:
     async def scenario() -> None:
         async with staged() as stage:
@@ -324,6 +334,19 @@ def test_a_page_goes_on_where_the_last_one_ended_although_that_schedule_is_gone(
     asyncio.run(scenario())
 
 
+def test_a_token_of_another_listing_leaves_nothing_of_a_later_group_out() -> None:
+    async def scenario() -> None:
+        async with staged() as stage:
+            await _filled(stage)
+            page = await stage.call("ListSchedules", MaxResults=1)
+
+            found = await stage.names(GroupName="batch", NextToken=page["NextToken"])
+
+            assert found == ["job-0", "job-1", "job-2"]
+
+    asyncio.run(scenario())
+
+
 @pytest.mark.parametrize("token", ["x", "AAAA", "%%%", "e30x"])
 def test_a_token_of_ones_own_making_is_refused(token: str) -> None:
     async def scenario() -> None:
@@ -395,9 +418,9 @@ def test_a_deleted_group_is_deleting_for_a_while_and_then_gone_with_its_schedule
     asyncio.run(scenario())
 
 
-def test_the_schedules_of_a_group_fire_while_it_is_deleting_and_never_after() -> None:
+def test_the_schedules_of_a_group_fire_while_it_is_deleting_to_its_last_moment_and_never_after() -> None:
     async def scenario() -> None:
-        async with staged(group_deletion=dt.timedelta(minutes=2)) as stage:
+        async with staged(group_deletion=dt.timedelta(seconds=90)) as stage:
             await stage.call("CreateScheduleGroup", Name="apps")
             await stage.create(GroupName="apps")
             await stage.call("DeleteScheduleGroup", Name="apps")
