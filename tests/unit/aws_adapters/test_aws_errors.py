@@ -342,7 +342,7 @@ def test_a_denial_keeps_its_arns_whole_though_env_holds_parts_of_them() -> None:
     assert ARN in str(caught.value)
 
 
-@settings(max_examples=50)
+@settings(max_examples=50, deadline=None)
 @given(message=st.text(max_size=300), code=st.sampled_from(["ClientException", "AccessDeniedException", "Throttling"]))
 def test_a_message_is_one_bounded_line_whatever_aws_says(message: str, code: str) -> None:
     raised = outcome_of(error("RegisterTaskDefinition", code, message))

@@ -146,7 +146,7 @@ ANYTHING = SCALARS | st.lists(SCALARS | OBJECTS, max_size=3) | OBJECTS
 
 
 @given(members=st.dictionaries(st.sampled_from(sorted(EVENT)), ANYTHING, max_size=3))
-@settings(max_examples=50)
+@settings(max_examples=50, deadline=None)
 def test_any_json_is_a_task_or_is_refused(members: dict[str, Any]) -> None:
     try:
         told = task_of(event(**members))
@@ -158,6 +158,6 @@ def test_any_json_is_a_task_or_is_refused(members: dict[str, Any]) -> None:
 
 
 @given(members=st.dictionaries(st.text(max_size=8), ANYTHING, max_size=3))
-@settings(max_examples=50)
+@settings(max_examples=50, deadline=None)
 def test_members_that_nobody_knows_yet_change_nothing(members: dict[str, Any]) -> None:
     assert task_of({**members, **EVENT}) == task_of(EVENT)
