@@ -112,7 +112,7 @@ def read_body(body: bytes) -> Params:
 
 def write_output(api: Api, output: Params) -> Response:
     """An operation's answer; timestamps become epoch seconds and blobs base64, as both protocols have it in bodies."""
-    body = json.dumps(output, default=_wire_value, separators=(",", ":"), ensure_ascii=False).encode()
+    body = _ENCODE(output).encode()
     return Response(
         status=200, headers={"Content-Type": api.content_type, "x-amzn-RequestId": _request_id()}, body=body
     )
@@ -194,6 +194,9 @@ def _wire_value(value: object) -> Any:  # noqa: ANN401  # whatever JSON can say
             return list(value)
         case _:
             raise TypeError(f"an answer holds a {type(value).__name__}, which no AWS protocol can say")
+
+
+_ENCODE = json.JSONEncoder(default=_wire_value, separators=(",", ":"), ensure_ascii=False).encode
 
 
 def _request_id() -> str:

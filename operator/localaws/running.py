@@ -63,7 +63,7 @@ class Running:
         )
 
     def journal(self, **query: str | int | bool) -> list[dict[str, Any]]:
-        """The calls that reached it, oldest first; the query is `journal.Query`'s (service, operation, write, since …)."""
+        """The calls that reached it, oldest first; the query is that of `journal.Query`: service, operation, since."""
         words = {name: str(value).lower() if isinstance(value, bool) else str(value) for name, value in query.items()}
         entries: list[dict[str, Any]] = self.control("GET", f"journal?{urlencode(words)}")["entries"]
         return entries
@@ -127,7 +127,7 @@ def start(
     Raises:
         RuntimeError: it did not become ready.
     """
-    command = [sys.executable, "-m", "localaws", "--port", str(port), "--account", account, "--region", region]
+    command = [sys.executable, "-P", "-m", "localaws", "--port", str(port), "--account", account, "--region", region]
     command += ["--rate", str(rate), "--die-with-parent"]
     for image, words in (images or {}).items():
         command += ["--image", f"{image}={json.dumps(list(words))}"]

@@ -5,11 +5,15 @@ Knows how an HTTP request becomes a call and an answer becomes a response. What 
 
 from __future__ import annotations
 
+import asyncio
 import json
 import logging
 from collections.abc import Callable
 
-from aiohttp import web
+from aiohttp import StreamReader, web
+from aiohttp.abc import AbstractStreamWriter
+from aiohttp.http_parser import RawRequestMessage
+from aiohttp.web_protocol import RequestHandler
 
 from localaws import api, control, protocol
 from localaws.contract import AwsError, Params
@@ -18,6 +22,8 @@ from localaws.protocol import Request, Response
 from localaws.world import World
 
 LARGEST_BODY = 64 * 1024 * 1024
+SHUTDOWN_SECONDS = 0.5
+"""How long calls under way have to end by themselves; who is held or polls would not."""
 
 _log = logging.getLogger(__name__)
 
@@ -30,7 +36,7 @@ class Server:
         self._control = control.Control(world)
         self._host = host
         self._port = port
-        self._runner = web.ServerRunner(web.Server(self._handle), access_log=None)
+        self._runner: web.ServerRunner | None = None
         self._by_target = {
             loaded.target_prefix: loaded for loaded in map(api.load, world.services) if loaded.target_prefix
         }
@@ -42,9 +48,10 @@ class Server:
         Raises:
             OSError: the port is taken.
         """
+        listener = web.Server(self._handle, request_factory=_request)
+        self._runner = web.ServerRunner(listener, access_log=None, shutdown_timeout=SHUTDOWN_SECONDS)
         await self._runner.setup()
-        site = web.TCPSite(self._runner, self._host, self._port, shutdown_timeout=1)
-        await site.start()
+        await web.TCPSite(self._runner, self._host, self._port).start()
         host, port = self._runner.addresses[0][:2]
         netloc = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
         self.url = f"http://{netloc}"
@@ -53,11 +60,14 @@ class Server:
 
     async def stop(self) -> None:
         """Stop listening, cut what is under way, end the world."""
-        await self._runner.cleanup()
+        if self._runner is not None:
+            await self._runner.cleanup()
         await self._world.stop()
 
     async def _handle(self, http: web.BaseRequest) -> web.StreamResponse:
         path, _, query = http.raw_path.partition("?")
+        if http.headers.get("Expect", "").lower() == "100-continue":
+            await _invite_body(http)
         body = await http.read()
         request = Request(method=http.method, path=path, query=query, headers=http.headers, body=body)
         try:
@@ -136,6 +146,24 @@ class Server:
             return await self._world.passage.take(entry, effect, gone=gone)
         except AwsError as e:
             return protocol.write_foreign_error(request, e)
+
+
+def _request(
+    message: RawRequestMessage,
+    payload: StreamReader,
+    protocol_: RequestHandler,
+    writer: AbstractStreamWriter,
+    task: asyncio.Task[None],
+) -> web.BaseRequest:
+    # aiohttp's own factory refuses bodies beyond one megabyte.
+    loop = asyncio.get_running_loop()
+    return web.BaseRequest(message, payload, protocol_, writer, task, loop, client_max_size=LARGEST_BODY)
+
+
+async def _invite_body(http: web.BaseRequest) -> None:
+    # boto3 sends the body of an upload to S3 only after this line, or after a second of waiting for it.
+    await http.writer.write(b"HTTP/1.1 100 Continue\r\n\r\n")
+    http.writer.output_size = 0
 
 
 def _params_text(body: bytes, located: Params) -> bytes:

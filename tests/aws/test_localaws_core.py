@@ -13,6 +13,7 @@ import sys
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -530,6 +531,18 @@ def test_an_operation_that_does_not_exist_is_unknown(aws: Running) -> None:
     assert (status, json.loads(body)["__type"]) == (400, "UnknownOperationException")
 
 
+@pytest.mark.parametrize("size", [10, 3_000_000])
+def test_an_upload_is_taken_at_once_and_whole(aws: Running, size: int) -> None:
+    s3 = aws.client("s3")
+    s3.create_bucket(Bucket="bucket", CreateBucketConfiguration={"LocationConstraint": "eu-west-1"})
+    began = time.monotonic()
+
+    s3.put_object(Bucket="bucket", Key="a b/é", Body=b"x" * size)
+
+    assert time.monotonic() - began < 0.9, "boto3 waited for 100 Continue"
+    assert s3.get_object(Bucket="bucket", Key="a b/é")["Body"].read() == b"x" * size
+
+
 def test_a_reset_forgets_everything(aws: Running) -> None:
     rule(aws)
     queue(aws, "work")
@@ -555,6 +568,35 @@ def test_it_ends_with_the_process_that_started_it() -> None:
         parent.kill()
 
     until(lambda: not _lives(pid))
+
+
+def test_it_ends_soon_with_its_tasks_whoever_still_waits_for_an_answer(tmp_path: Path) -> None:
+    mark = tmp_path / "pid"
+    with localaws.start(images={"app": ["sh", "-c", f"echo $$ > {mark}; exec sleep 600"]}) as other:
+        ecs = other.client("ecs")
+        ecs.create_cluster(clusterName="default")
+        ecs.register_task_definition(
+            family="app",
+            requiresCompatibilities=["FARGATE"],
+            networkMode="awsvpc",
+            cpu="256",
+            memory="512",
+            containerDefinitions=[{"name": "main", "image": "app"}],
+        )
+        network = {"awsvpcConfiguration": {"subnets": ["subnet-1"]}}
+        ecs.run_task(taskDefinition="app", launchType="FARGATE", networkConfiguration=network)
+        until(lambda: other.advance(10) or (mark.exists() and mark.read_text()))
+        other.fault("hold", "events")
+        with ThreadPoolExecutor() as pool:
+            held = pool.submit(rule, other)
+            until(lambda: other.journal(outcome="held"))
+            began = time.monotonic()
+
+            os.kill(other.pid, signal.SIGTERM)
+
+            assert isinstance(held.exception(10), HTTPClientError)
+            until(lambda: not _lives(int(mark.read_text())))
+            assert time.monotonic() - began < 5
 
 
 def test_a_taken_port_is_told_in_one_line(aws: Running) -> None:
