@@ -41,12 +41,10 @@ class Launched:
     tasks: Sequence[Tracked]
     failures: list[Params]
 
-    def expired(self, now: dt.datetime) -> bool:
-        """Say whether the token is free again."""
+    def forgotten(self, now: dt.datetime) -> bool:
+        """Say whether the last of its tasks ended an hour ago; never where there are none."""
         ends = [task.forget_at for task in self.tasks]
-        living = not ends or None in ends
-        latest = max((end for end in ends if end is not None), default=now)
-        return now >= self.at + _LONGEST or (not living and now >= latest)
+        return bool(ends) and all(end is not None and now >= end for end in ends)
 
 
 def fingerprint(params: Params) -> bytes:
@@ -79,8 +77,8 @@ class Tokens:
         self._launched[token] = launched
 
     def release(self, token: str | None, now: dt.datetime) -> None:
-        """Free a token whose time is over."""
-        if token in self._launched and self._launched[token].expired(now):
+        """Free a token whose tasks are forgotten."""
+        if token in self._launched and self._launched[token].forgotten(now):
             del self._launched[token]
 
     def _expire_oldest(self, now: dt.datetime) -> None:

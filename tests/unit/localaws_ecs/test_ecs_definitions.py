@@ -9,6 +9,8 @@ import pytest
 from fixtures.ecs_world import ROLE, Ecs, awslogs, container, job
 from localaws.contract import AwsError
 
+pytestmark = pytest.mark.timeout(10)  # real processes, perhaps on a busy machine
+
 ARN = "arn:aws:ecs:eu-west-1:123456789012:task-definition/"
 
 

@@ -11,6 +11,8 @@ import pytest
 from fixtures.ecs_world import ROLE, Ecs, awslogs, container, job
 from localaws.ecs import Pace
 
+pytestmark = pytest.mark.timeout(10)  # real processes, perhaps on a busy machine
+
 BY_ITSELF = [
     "PROVISIONING",
     "PENDING",
@@ -118,6 +120,15 @@ def test_a_line_too_long_for_an_event_becomes_several(ecs: Ecs) -> None:
     ecs.finish(task)
 
     assert [len(line) for line in lines(ecs)] == [262_118, 262_118, 75_764]
+
+
+def test_a_line_that_does_not_end_is_written_as_soon_as_it_fills_an_event(ecs: Ecs) -> None:
+    task = start(ecs, shell("head -c 300000 /dev/zero | tr '\\0' x; exec sleep 1000"))
+
+    ecs.until(lambda: lines(ecs))
+
+    assert [len(line) for line in lines(ecs)] == [262_118]
+    assert ecs.describe(task)["lastStatus"] == "RUNNING"
 
 
 def test_a_missing_log_group_stops_the_task_before_its_process(ecs: Ecs, tmp_path: Path) -> None:
@@ -270,7 +281,6 @@ def test_stop_task_asks_with_sigterm_first(ecs: Ecs) -> None:
     assert lines(ecs) == ["up", "bye"]
 
 
-@pytest.mark.timeout(10)  # a real second between SIGTERM and SIGKILL, whatever the virtual clock says
 def test_stop_task_kills_what_does_not_stop_within_its_stop_timeout(ecs: Ecs) -> None:
     task = start(ecs, shell("trap '' TERM; echo up; while :; do sleep 0.01; done", stopTimeout=10))
     ecs.until(lambda: lines(ecs) == ["up"])
@@ -312,7 +322,6 @@ def test_what_a_process_left_behind_dies_with_it(ecs: Ecs) -> None:
     assert not _alive(int(lines(ecs)[0]))
 
 
-@pytest.mark.timeout(10)  # a real second is given to the output before it is given up
 def test_a_process_that_left_the_session_and_holds_the_output_open_does_not_keep_the_task_alive(ecs: Ecs) -> None:
     task = start(ecs, shell("setsid sleep 1000 & echo $!; sleep 0.1"))
 

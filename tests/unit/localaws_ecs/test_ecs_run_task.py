@@ -7,6 +7,8 @@ import pytest
 from fixtures.ecs_world import NETWORK, ROLE, Ecs, container, job, request
 from localaws.contract import AwsError
 
+pytestmark = pytest.mark.timeout(10)  # real processes, perhaps on a busy machine
+
 VARIABLE = {"name": "A", "value": "1"}
 
 

@@ -6,6 +6,8 @@ import pytest
 
 from fixtures.ecs_world import ROLE, Ecs, awslogs, container, job
 
+pytestmark = pytest.mark.timeout(10)  # real processes, perhaps on a busy machine
+
 ASM = "arn:aws:secretsmanager:eu-west-1:123456789012:secret:db-a1b2c3"
 SSM = "arn:aws:ssm:eu-west-1:123456789012:parameter"
 
