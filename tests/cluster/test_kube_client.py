@@ -146,6 +146,22 @@ def test_no_write_reaches_a_namesake_that_was_created_later(api: Kube, create: C
     assert live(api, namesake) == namesake
 
 
+def test_the_finalizer_of_a_namesake_is_left_alone(api: Kube, create: Create) -> None:
+    old = api.add_finalizer(TASKS, create(), FINALIZER)
+    assert old is not None
+    metadata = old["metadata"]
+    api.delete(TASKS, metadata["namespace"], "nightly", metadata["uid"])
+    api.remove_finalizer(TASKS, old, FINALIZER)
+    namesake = api.add_finalizer(TASKS, create(), FINALIZER)
+    assert namesake is not None
+
+    assert api.remove_finalizer(TASKS, old, FINALIZER) is None
+    assert api.add_finalizer(TASKS, old, OTHER) is None
+
+    assert live(api, namesake)["metadata"]["finalizers"] == [FINALIZER]
+    clean(api, namesake)
+
+
 def test_a_write_to_what_is_gone_says_so(api: Kube, create: Create) -> None:
     task = create()
     api.delete(TASKS, task["metadata"]["namespace"], "nightly", task["metadata"]["uid"])

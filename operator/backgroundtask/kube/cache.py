@@ -40,8 +40,9 @@ class Cache:
         """
         if event_type == DELETED or is_over(body):
             return self._bury(resource, body)
-        if not self._is_news(resource, body):
-            return None
+        with self._lock:
+            if not self._is_news(resource, body):
+                return None
         kept = keep(body)
         snapshot = Snapshot.of(kept)  # most of the work of taking in, and the lock is not needed for it
         with self._lock:
@@ -116,15 +117,14 @@ class Cache:
         return snapshot.body() if snapshot else None
 
     def _is_news(self, resource: Resource, body: Mapping[str, Any]) -> bool:
-        with self._lock:
-            known = self._objects[resource].get(_key(body))
-            return body["metadata"]["uid"] not in self._graves and (known is None or known.version < version_of(body))
+        known = self._objects[resource].get(_key(body))
+        return body["metadata"]["uid"] not in self._graves and (known is None or known.version < version_of(body))
 
     def _store(self, resource: Resource, kept: Body, snapshot: Snapshot) -> Change | None:
+        if not self._is_news(resource, kept):
+            return None  # another thread was faster
         key, objects = _key(kept), self._objects[resource]
         known = objects.get(key)
-        if snapshot.uid in self._graves or (known is not None and known.version >= snapshot.version):
-            return None  # another thread was faster
         if known is not None and known.uid != snapshot.uid:
             self._remember_grave(known.uid)
         self._remove(resource, key)

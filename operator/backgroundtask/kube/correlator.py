@@ -126,7 +126,9 @@ class _Bucket:
     since: datetime
 
     def at(self, now: datetime) -> "_Bucket":
-        return _Bucket(min(float(BURST), self.tokens + max(now - self.since, timedelta()) / REFILL), now)
+        if now <= self.since:
+            return self  # the clock was set back: what has been refilled is not refilled again
+        return _Bucket(min(float(BURST), self.tokens + (now - self.since) / REFILL), now)
 
 
 def _remember(memory: OrderedDict[K, V], key: K, value: V) -> None:

@@ -3,6 +3,7 @@
 import json
 import random
 from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -115,6 +116,32 @@ def test_what_a_listing_proves_gone_does_not_come_back_with_a_late_answer() -> N
 
     assert gone == [("reports", "nightly")]
     assert cache.task("reports", "nightly") is None
+
+
+def test_an_object_that_gave_way_to_a_namesake_does_not_come_back_after_it() -> None:
+    cache = Cache()
+    cache.see(TASKS, "ADDED", at(task_object(), 1, uid="old"))
+    cache.see(TASKS, "ADDED", at(task_object(), 3, uid="new"))
+    cache.see(TASKS, "DELETED", at(task_object(), 4, uid="new"))
+
+    cache.put(TASKS, at(task_object(), 2, uid="old"))
+
+    assert cache.task("reports", "nightly") is None
+
+
+def test_threads_that_bring_the_same_news_in_their_own_order_agree() -> None:
+    world, cache, chance = World(), Cache(), random.Random(7)  # noqa: S311 - an order, not a secret
+    for _ in range(60):
+        world.step(chance.choice(["write", "write", "delete"]), chance.choice("ab"))
+
+    def bring(order: int) -> None:
+        for event, body in random.Random(order).sample(world.messages, len(world.messages)):  # noqa: S311 - likewise
+            cache.see(TASKS, event, body)
+
+    with ThreadPoolExecutor(4) as threads:
+        list(threads.map(bring, range(8)))
+
+    assert held(cache) == kept(world.objects)
 
 
 def metadata(**changes: Any) -> Body:

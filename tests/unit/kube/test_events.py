@@ -4,6 +4,7 @@ import datetime as dt
 import logging
 import threading
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -79,7 +80,7 @@ class Clock:
         return self.now
 
 
-def recorded(store: EventStore, emit: Callable[[Recorder], None]) -> Recorder:
+def recorded(store: EventStore, emit: Callable[[Recorder], object]) -> Recorder:
     recorder = Recorder(kube_over(store), "backgroundtask-operator", clock=Clock())
     emit(recorder)
     recorder.stop(SECONDS)
@@ -126,6 +127,14 @@ def test_repeats_count_up_one_event_and_others_get_their_own() -> None:
     recorded(store, emit)
 
     assert sorted((event["message"], event["count"]) for event in store.events.values()) == [("a", 3), ("b", 1)]
+
+
+def test_the_state_in_which_an_object_was_seen_makes_no_other_event() -> None:
+    store = EventStore()
+
+    recorded(store, lambda recorder: [started(recorder, ref=replace(TASK, resource_version=v)) for v in "12"])
+
+    assert [event["count"] for event in store.events.values()] == [2]
 
 
 def test_a_repeat_begins_anew_where_the_event_has_expired() -> None:
@@ -198,6 +207,14 @@ def test_what_is_emitted_after_the_stop_is_dropped() -> None:
     assert recorder.dropped == 1
 
 
+def test_stopping_does_not_wait_for_the_pause_that_the_api_server_wants() -> None:
+    store = EventStore(Reply(503, {}, {"Retry-After": "300"}))
+
+    recorded(store, started)
+
+    assert [event["message"] for event in store.events.values()] == ["It runs."]
+
+
 def test_stopping_ends_within_its_time_whatever_the_api_server_does() -> None:
     store = EventStore()
     store.open.clear()
@@ -241,6 +258,7 @@ def test_a_clock_that_is_set_back_gives_no_more_events() -> None:
         correlator.record(happening(str(number)), NOON)
 
     assert correlator.record(happening("26"), NOON - dt.timedelta(hours=1)) is None
+    assert correlator.record(happening("26"), NOON) is None
 
 
 def test_two_happenings_of_one_moment_have_names_of_their_own() -> None:
