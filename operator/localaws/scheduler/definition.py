@@ -45,7 +45,7 @@ class Definition:
         arn: str = self.members["Target"]["RoleArn"]
         return arn
 
-    def at(self, timing: Timing) -> Definition:
+    def with_timing(self, timing: Timing) -> Definition:
         """The same with another timing."""
         return dataclasses.replace(self, timing=timing)
 

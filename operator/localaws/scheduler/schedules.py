@@ -48,7 +48,7 @@ class Schedules:
             considered = timing.opening
         elif timing.once:  # one that has not run yet still does, late if it was disabled at its time (assumed)
             considered = schedule.considered
-        schedule.definition = definition.at(timing)
+        schedule.definition = definition.with_timing(timing)
         schedule.considered = considered
         schedule.modified = self._world.clock.now()
         self._ignition.set(schedule)

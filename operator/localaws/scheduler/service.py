@@ -16,6 +16,7 @@ from localaws.scheduler.ignition import Ignition
 from localaws.scheduler.request import input_shape
 from localaws.scheduler.schedules import Schedules
 from localaws.scheduler.state import Region, Schedule
+from localaws.scheduler.target import FIRED
 
 _Operation = Callable[[Region, Call], Awaitable[Params]]
 _GROUP_DELETION = dt.timedelta(seconds=5)  # assumed: AWS says that it takes a while, not how long
@@ -75,7 +76,8 @@ class SchedulerService:
 
     async def start(self) -> None:
         """Begin to fire."""
-        await asyncio.to_thread(input_shape, "ecs", "RunTask")  # its model is large: not on the loop, later
+        for service, operation in FIRED:  # models are large: they are read here, not later on the loop
+            await asyncio.to_thread(input_shape, service, operation)
         self._ignition.start()
 
     async def stop(self) -> None:

@@ -18,7 +18,9 @@ from localaws.scheduler.request import input_shape, read_request
 _UNIVERSAL = re.compile(r"arn:aws[a-z-]*:scheduler:::aws-sdk:([a-zA-Z0-9-]+):([a-zA-Z0-9]+)")
 _QUEUE = re.compile(r"arn:aws[a-z-]*:sqs:([a-z0-9-]+):([0-9]{12}):([a-zA-Z0-9_-]{1,80}(?:\.fifo)?)")
 _ARN = re.compile(r"arn:aws[a-z-]*:[a-zA-Z0-9-]+:[a-z0-9-]*:[0-9]*:.+")
-_FIRED = {("ecs", "runTask"): "RunTask", ("sqs", "sendMessage"): "SendMessage"}
+FIRED = (("ecs", "RunTask"), ("sqs", "SendMessage"))
+"""The operations that universal targets may call here, by service."""
+
 _INPUT_BYTES = 256 * 1024  # documented: API, Target.Input
 _TEMPLATES = (
     "EcsParameters",
@@ -163,9 +165,9 @@ def zulu(moment: dt.datetime) -> str:
 
 
 def _universal(arn: str, action: tuple[str, str], region: str, text: str | None) -> UniversalTarget:
-    if action not in _FIRED:
+    service, operation = action[0], action[1][:1].upper() + action[1][1:]
+    if (service, operation) not in FIRED or action[1] == operation:  # the ARN has it in camelCase (documented: UG)
         raise _not_fired(arn)
-    service, operation = action[0], _FIRED[action]
     template = "{}" if text is None else text
     read_request(template, input_shape(service, operation))
     return UniversalTarget(arn=arn, service=service, operation=operation, region=region, template=template)

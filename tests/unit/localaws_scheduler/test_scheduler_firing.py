@@ -12,6 +12,9 @@ import pytest
 from fixtures.scheduling import ACCOUNT, DEAD_LETTERS, REGION, ROLE, SEND_MESSAGE, START, Stage, asked, staged, target
 from localaws.clock import VirtualClock
 from localaws.contract import AwsError, Params
+from localaws.scheduler.definition import read_definition
+from localaws.scheduler.ignition import Heap
+from localaws.scheduler.state import Schedule
 
 QUEUE = f"arn:aws:sqs:{REGION}:{ACCOUNT}:ticks"
 QUEUE_URL = f"https://sqs.{REGION}.amazonaws.com/{ACCOUNT}/ticks"
@@ -593,7 +596,7 @@ def test_a_queue_target_without_input_receives_the_default_notification() -> Non
     asyncio.run(scenario())
 
 
-@pytest.mark.timeout(20)  # ten thousand of anything take a moment
+@pytest.mark.timeout(60)  # ten thousand of anything take a moment
 def test_ten_thousand_schedules_are_held_and_the_due_ones_fire() -> None:
     async def scenario() -> None:
         async with staged() as stage:
@@ -610,6 +613,27 @@ def test_ten_thousand_schedules_are_held_and_the_due_ones_fire() -> None:
             assert stage.scheduled_times() == ["2026-06-01T12:01:00Z"] * 7
 
     asyncio.run(scenario())
+
+
+def test_the_heap_of_slots_does_not_grow_with_updates() -> None:
+    heap = Heap()
+    schedule = Schedule(
+        region=REGION,
+        group="default",
+        name="nightly",
+        arn=ARN,
+        created=START,
+        modified=START,
+        definition=read_definition(asked(), region=REGION, now=START),
+        considered=START,
+    )
+
+    for minute in range(10_000):
+        heap.put(schedule, START + dt.timedelta(minutes=minute))
+
+    assert len(heap) < 100
+    due = [slot for slot, _ in heap.pop_until(START + dt.timedelta(days=30))]
+    assert due == [START + dt.timedelta(minutes=9_999)]
 
 
 def test_stopping_ends_what_is_being_delivered() -> None:

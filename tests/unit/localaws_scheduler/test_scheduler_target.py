@@ -114,6 +114,7 @@ def test_a_request_keeps_every_value_and_changes_only_the_case_of_member_names(
     [
         ({"Arn": "not-an-arn"}, "Provided Arn is not in correct format."),
         ({"Arn": "arn:aws:scheduler:::aws-sdk:lambda:invoke"}, "localaws does not fire the target"),
+        ({"Arn": "arn:aws:scheduler:::aws-sdk:ecs:RunTask", "Input": "{}"}, "localaws does not fire the target"),
         ({"Arn": f"arn:aws:ecs:{REGION}:{ACCOUNT}:cluster/main"}, "localaws does not fire the target"),
         ({"Arn": f"arn:aws:lambda:{REGION}:{ACCOUNT}:function:f"}, "localaws does not fire the target"),
         (
