@@ -23,6 +23,31 @@ from localaws import services
 from localaws.server import Server
 from localaws.world import Settings, World
 
+HELP = """Serve a local AWS that any SDK can talk to.
+
+ECS runs each task's command as a process of this machine, EventBridge Scheduler fires, and EventBridge rules
+deliver to SQS. SQS, Logs, ECR, STS, IAM, S3, Secrets Manager, SSM, EC2 and CloudFormation are moto's.
+
+When it is ready it prints what to export:
+
+\b
+    localaws --port 4566 &
+    export AWS_ENDPOINT_URL=http://127.0.0.1:4566 AWS_REGION=eu-west-1
+    export AWS_ACCESS_KEY_ID=localaws AWS_SECRET_ACCESS_KEY=localaws
+    aws ecs create-cluster --cluster-name default
+
+Tests see and drive it under /_localaws/:
+
+\b
+    GET  health                       versions and services
+    GET  journal?service=&operation=&since=&limit=&write=&outcome=&principal=
+    POST faults {"service": "ecs", "operation": "RunTask", "action": "error", "code": "ServerException"}
+                actions: error, hold, delay, drop-before, drop-after; GET lists, DELETE faults/ID removes
+    POST clock  {"advance": 3600} or {"rate": 60}
+    PUT  images {"repo/app:1": ["python", "-m", "app"]}
+    POST reset                        as if just started
+"""
+
 PARENT_LOOK = 0.5
 """Real seconds between two looks at whether the parent lives."""
 
@@ -41,7 +66,7 @@ def _images(_context: click.Context, _option: click.Parameter, values: Sequence[
     return images
 
 
-@click.command(context_settings={"max_content_width": 110})
+@click.command(help=HELP, context_settings={"max_content_width": 110})
 @click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on.")
 @click.option("--port", default=4566, show_default=True, help="Port to listen on; 0 takes a free one and prints it.")
 @click.option("--account", default="123456789012", show_default=True, help="The AWS account: twelve digits.")
@@ -70,30 +95,7 @@ def main(
     die_with_parent: bool,
     verbose: bool,
 ) -> None:
-    r"""Serve a local AWS that any SDK can talk to.
-
-    ECS runs each task's command as a process of this machine, EventBridge Scheduler fires, and EventBridge rules
-    deliver to SQS. SQS, Logs, ECR, STS, IAM, S3, Secrets Manager, SSM, EC2 and CloudFormation are moto's.
-
-    When it is ready it prints what to export:
-
-    \b
-        localaws --port 4566 &
-        export AWS_ENDPOINT_URL=http://127.0.0.1:4566 AWS_REGION=eu-west-1
-        export AWS_ACCESS_KEY_ID=localaws AWS_SECRET_ACCESS_KEY=localaws
-        aws ecs create-cluster --cluster-name default
-
-    Tests see and drive it under /_localaws/:
-
-    \b
-        GET  health                       versions and services
-        GET  journal?service=&operation=&since=&limit=&write=&outcome=&principal=
-        POST faults {"service": "ecs", "operation": "RunTask", "action": "error", "code": "ServerException"}
-                    actions: error, hold, delay, drop-before, drop-after; GET lists, DELETE faults/ID removes
-        POST clock  {"advance": 3600} or {"rate": 60}
-        PUT  images {"repo/app:1": ["python", "-m", "app"]}
-        POST reset                        as if just started
-    """
+    """Check the options and serve; the text for users is `HELP`."""
     logging.basicConfig(level=logging.DEBUG if verbose else logging.WARNING, stream=sys.stderr)
     if not verbose:
         warnings.simplefilter("ignore")  # of moto and what it imports; nobody here can mend them
@@ -120,7 +122,8 @@ async def _serve(settings: Settings, *, host: str, port: int, ready_file: Path |
     watch = asyncio.create_task(_watch_parent(stopped)) if die_with_parent else None
     try:
         _announce(server.url, settings, ready_file)
-        await stopped.wait()
+        with contextlib.redirect_stdout(sys.stderr):  # moto prints now and then, and nobody may read standard output
+            await stopped.wait()
     finally:
         await server.stop()
         if watch is not None:

@@ -14,7 +14,7 @@ from typing import Any
 QUIET_TURNS = 20
 """Turns of the event loop without a stir after which all is quiet: more than any chain of awaits in between has."""
 
-LONGEST_SETTLING = 2.0
+LONGEST_SETTLING = 1.0
 """Real seconds after which settling ends although something still stirs."""
 
 _log = logging.getLogger(__name__)

@@ -12,7 +12,6 @@ from __future__ import annotations
 import asyncio
 import datetime as dt
 import functools
-import io
 import json
 import logging
 import time
@@ -20,15 +19,18 @@ import warnings
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, TypeVar
-from urllib.parse import unquote_to_bytes, urlencode
+from urllib.parse import urlencode
 
 from botocore.loaders import Loader
-from botocore.model import ServiceModel
+from botocore.model import OperationModel, OperationNotFoundError, ServiceModel
 from botocore.parsers import create_parser
 from botocore.serialize import create_serializer
 
 from localaws.contract import AwsError, Clock, Params
-from localaws.protocol import Request, Response, Target, error_code
+from localaws.protocol import Request, Response, Target, error_code, scope
+from localaws.validation import compile_input
+from localaws.violations import describe
+from localaws.wsgi import environ
 
 LOOK = 0.05
 """Real seconds between two looks of a long poll at its queue."""
@@ -76,10 +78,10 @@ class Moto:
             AwsError: what the service answered.
         """
         model = _model(service)
-        try:
-            operation_model = model.operation_model(operation)
-        except KeyError:
-            raise AwsError("UnknownOperationException", f"{service} has no operation {operation!r}") from None
+        operation_model = _operation(service, operation)
+        params, violations = _reader(service, operation)(params)
+        if violations:
+            raise AwsError("ValidationException", describe(violations))
         serializer = create_serializer(model.metadata["protocol"], include_validation=False)
         wire = serializer.serialize_to_request(params, operation_model)
         request = Request(
@@ -160,43 +162,24 @@ class Moto:
         try:
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore")  # moto's own affairs
-                body, status, headers = run_wsgi_app(self._application, self._environ(request), buffered=True)
+                body, status, headers = run_wsgi_app(
+                    self._application, environ(request, account=self.account, host=self.host), buffered=True
+                )
             response = Response(status=int(status.split()[0]), headers=dict(headers), body=b"".join(body))
         except Exception as e:
             _log.debug("moto failed", exc_info=True)
-            message = f"moto, which stands behind this service, failed: {type(e).__name__}: {e}"
-            raise AwsError("InternalFailure", message, status=500) from e
+            raise self._failure(request, e) from e
         if response.status < _BAD:
             return response
         code = error_code(response)
         return Response(status=response.status, headers=response.headers, body=response.body, error=code)
 
-    def _environ(self, request: Request) -> dict[str, Any]:
-        host, _, port = request.headers.get("Host", self.host).partition(":")
-        environ = {
-            "REQUEST_METHOD": request.method,
-            "SCRIPT_NAME": "",
-            "PATH_INFO": unquote_to_bytes(request.path).decode("latin-1"),
-            "RAW_URI": f"{request.path}?{request.query}" if request.query else request.path,
-            "QUERY_STRING": request.query,
-            "SERVER_NAME": host,
-            "SERVER_PORT": port or "80",
-            "SERVER_PROTOCOL": "HTTP/1.1",
-            "CONTENT_LENGTH": str(len(request.body)),
-            "wsgi.version": (1, 0),
-            "wsgi.url_scheme": "http",
-            "wsgi.input": io.BytesIO(request.body),
-            "wsgi.errors": io.StringIO(),
-            "wsgi.multithread": False,
-            "wsgi.multiprocess": False,
-            "wsgi.run_once": False,
-        }
-        for name, value in request.headers.items():
-            environ["HTTP_" + name.upper().replace("-", "_")] = value
-        environ["CONTENT_TYPE"] = environ.pop("HTTP_CONTENT_TYPE", "")
-        environ.pop("HTTP_TRANSFER_ENCODING", None)  # the body has been read as a whole
-        environ["HTTP_X_MOTO_ACCOUNT_ID"] = self.account
-        return environ
+    def _failure(self, request: Request, error: Exception) -> AwsError:
+        service, region = scope(request, "")
+        if self._application.get_backend_for_host(f"{service}.{region}.amazonaws.com") is None:
+            return AwsError("UnknownOperationException", f"neither localaws nor moto has the service {service!r}")
+        message = f"moto, which stands behind {service}, failed: {type(error).__name__}: {error}"
+        return AwsError("InternalFailure", message, status=500)
 
 
 _BAD = 400
@@ -221,6 +204,18 @@ def _reset() -> None:
 @functools.cache
 def _model(service: str) -> ServiceModel:
     return ServiceModel(Loader().load_service_model(service, "service-2"), service)
+
+
+def _operation(service: str, operation: str) -> OperationModel:
+    try:
+        return _model(service).operation_model(operation)
+    except OperationNotFoundError:
+        raise AwsError("UnknownOperationException", f"{service} has no operation {operation!r}") from None
+
+
+@functools.cache
+def _reader(service: str, operation: str) -> Callable[[Any], tuple[Params, list[str]]]:
+    return compile_input(_operation(service, operation).input_shape)
 
 
 def _signature(signing_name: str, region: str) -> str:

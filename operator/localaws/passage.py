@@ -113,6 +113,6 @@ async def _hold(rule: Rule, entry: Entry, gone: Callable[[], bool]) -> None:
         except TimeoutError:
             if rule.when_gone is WhenGone.DROP and gone():
                 raise Dropped from None
-    if rule.when_gone is WhenGone.DROP and gone():
+    if rule.forgotten or (rule.when_gone is WhenGone.DROP and gone()):
         raise Dropped
     entry.outcome = PENDING

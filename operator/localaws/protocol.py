@@ -24,6 +24,9 @@ _SCOPE = re.compile(r"Credential=[^/,\s]+/\d{8}/([^/]+)/([^/]+)/aws4_request")
 _QUERY_SCOPE = re.compile(r"X-Amz-Credential=([^&]+)")
 _AGENT = re.compile(r"\bapp/(\S+)")
 _SIGNING_NAMES = {"eventbridge": "events"}
+_FORM = "application/x-www-form-urlencoded"
+_REST_XML = frozenset({"", "s3", "route53", "cloudfront"})
+"""Signing names of what speaks rest-xml; an unsigned request is taken for one to S3."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -136,13 +139,14 @@ def write_error(api: Api, operation: Operation | None, error: AwsError) -> Respo
 def write_foreign_error(request: Request, error: AwsError) -> Response:
     """An error of a service behind moto, in the protocol that the request speaks."""
     request_id = _request_id()
-    if "X-Amz-Target" in request.headers:
-        kind = request.headers.get("Content-Type", "application/x-amz-json-1.1")
+    form = request.headers.get("Content-Type", "").startswith(_FORM)
+    if not form and scope(request, "")[0] not in _REST_XML:
+        kind = request.headers.get("Content-Type", "application/json")
         body = json.dumps({"__type": error.code, "message": error.message})
         headers = {"Content-Type": kind, "x-amzn-RequestId": request_id, "x-amzn-ErrorType": error.code}
         return Response(status=error.status, headers=headers, body=body.encode(), error=error.code)
     inner = f"<Code>{escape(error.code)}</Code><Message>{escape(error.message)}</Message>"
-    if request.headers.get("Content-Type", "").startswith("application/x-www-form-urlencoded"):
+    if form:
         error_text = f"<Error><Type>Sender</Type>{inner}</Error><RequestId>{request_id}</RequestId>"
         text = f"<ErrorResponse>{error_text}</ErrorResponse>"
     else:
@@ -160,7 +164,7 @@ def foreign_target(request: Request, default_region: str) -> Target:
             region=region,
             params=_json_or_empty(request.body),
         )
-    if request.headers.get("Content-Type", "").startswith("application/x-www-form-urlencoded"):
+    if request.headers.get("Content-Type", "").startswith(_FORM):
         form: Params = dict(parse_qsl(request.body.decode(errors="replace"), keep_blank_values=True))
         return Target(service=name, operation=form.pop("Action", ""), region=region, params=form)
     operation = f"{request.method} {request.path}"

@@ -46,8 +46,16 @@ class Server:
         """Start the world, then listen.
 
         Raises:
-            OSError: the port is taken.
+            OSError: the port is taken; nothing is left running.
         """
+        await self._world.start()
+        try:
+            await self._listen()
+        except OSError:
+            await self.stop()
+            raise
+
+    async def _listen(self) -> None:
         listener = web.Server(self._handle, request_factory=_request)
         self._runner = web.ServerRunner(listener, access_log=None, shutdown_timeout=SHUTDOWN_SECONDS)
         await self._runner.setup()
@@ -56,7 +64,6 @@ class Server:
         netloc = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
         self.url = f"http://{netloc}"
         self._world.moto.host = netloc
-        await self._world.start()
 
     async def stop(self) -> None:
         """Stop listening, cut what is under way, end the world."""

@@ -77,7 +77,7 @@ class World:
     async def reset(self) -> None:
         """Begin anew: no resources, no journal, no faults, real time, as if just started."""
         await self._stop_services()
-        self.faults.clear()
+        self.faults.forget()
         self.journal.clear()
         self.virtual_clock.reset(self._settings.rate)
         await self.moto.reset()

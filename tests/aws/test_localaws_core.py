@@ -531,6 +531,28 @@ def test_an_operation_that_does_not_exist_is_unknown(aws: Running) -> None:
     assert (status, json.loads(body)["__type"]) == (400, "UnknownOperationException")
 
 
+def test_a_reset_drops_what_is_held(aws: Running) -> None:
+    aws.fault("hold", "events", "PutRule")
+    with ThreadPoolExecutor() as pool:
+        held = pool.submit(rule, aws)
+        until(lambda: aws.journal(operation="PutRule", outcome="held"))
+
+        aws.reset()
+
+        assert isinstance(held.exception(10), HTTPClientError)
+        assert aws.client("events").list_rules()["Rules"] == []
+
+
+@pytest.mark.parametrize(("service", "operation"), [("outposts", "list_sites"), ("braket", "search_devices")])
+def test_a_service_that_nobody_has_is_named(aws: Running, service: str, operation: str) -> None:
+    params = {"filters": []} if service == "braket" else {}
+
+    with pytest.raises(ClientError, match=f"neither localaws nor moto has the service '{service}'") as refused:
+        getattr(aws.client(service), operation)(**params)
+
+    assert refused.value.response["Error"]["Code"] == "UnknownOperationException"
+
+
 @pytest.mark.parametrize("size", [10, 3_000_000])
 def test_an_upload_is_taken_at_once_and_whole(aws: Running, size: int) -> None:
     s3 = aws.client("s3")
