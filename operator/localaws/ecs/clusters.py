@@ -54,7 +54,7 @@ def describe_clusters(realm: Realm, params: Params) -> Params:
 
 def list_clusters(realm: Realm, params: Params) -> Params:
     """ListClusters: the ACTIVE ones (assumed: deleted ones are not listed)."""
-    after = paging.resume_key(params) or [""]
+    after = paging.resume_key(params, str) or [""]
     names = sorted(name for name, c in realm.clusters.items() if c.status == "ACTIVE" and name > str(after[0]))
     taken, more = paging.page(names, lambda name: [name], params)
     return {"clusterArns": [realm.clusters[name].arn for name in taken], **more}

@@ -91,7 +91,7 @@ def list_definitions(realm: Realm, params: Params) -> Params:
     descending = params.get("sort") == "DESC"
     status = params.get("status") or catalog.ACTIVE
     found = realm.catalog.listing(params.get("familyPrefix") or None, descending=descending)
-    rest = _after(found, paging.resume_key(params), descending=descending)
+    rest = _after(found, paging.resume_key(params, str, int), descending=descending)
     now = realm.clock.now()
     wanted = (d for d in rest if d.status == status and not d.gone(now))
     taken, more = paging.page(wanted, _key, params)
@@ -114,7 +114,7 @@ def list_families(realm: Realm, params: Params) -> Params:
     documented: API: ListTaskDefinitionFamilies.status
     """
     status = params.get("status") or "ALL"
-    after = str((paging.resume_key(params) or [""])[0])
+    after = str((paging.resume_key(params, str) or [""])[0])
     taken, more = paging.page(
         _families(realm, params.get("familyPrefix") or "", after, status, realm.clock.now()), lambda n: [n], params
     )

@@ -64,7 +64,7 @@ def _launch(cluster: Cluster, definition: Definition, params: Params) -> Launch:
 def _labels(cluster: Cluster, definition: Definition, params: Params) -> dict[str, str]:
     """Give the tags of new tasks.
 
-    documented: API: RunTask.propagateTags; developer guide, "Tags that Amazon ECS adds": aws:ecs:clusterName
+    documented: API: RunTask.propagateTags; developer guide, "Tagging Amazon ECS resources": aws:ecs:clusterName
     assumed: tags of the request win over propagated ones
     """
     propagated = definition.tags if params.get("propagateTags") else {}

@@ -28,8 +28,12 @@ def page_size(params: Params) -> int:
     return size
 
 
-def resume_key(params: Params) -> list[str | int] | None:
-    """Give the key of the last item of the page before, None on the first page."""
+def resume_key(params: Params, *kinds: type) -> list[str | int] | None:
+    """Give the key of the last item of the page before, None on the first page; `kinds` are the types of its parts.
+
+    Raises:
+        AwsError: InvalidParameterException where the token is not one of this list.
+    """
     token = params.get("nextToken")
     if not token:
         return None
@@ -37,7 +41,7 @@ def resume_key(params: Params) -> list[str | int] | None:
         key = json.loads(base64.b64decode(token, altchars=b"-_", validate=True))
     except (binascii.Error, ValueError) as e:
         raise _bad_token() from e
-    if not isinstance(key, list) or not all(isinstance(part, str | int) for part in key):
+    if not isinstance(key, list) or [type(part) for part in key] != list(kinds):
         raise _bad_token()
     return key
 

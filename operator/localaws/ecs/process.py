@@ -12,24 +12,54 @@ import os
 import shutil
 import signal
 import tempfile
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Coroutine
+from dataclasses import dataclass
 from typing import Any
 
 from localaws.ecs.command import Command
 from localaws.ecs.failures import CannotStartContainer
 
-Listener = Callable[[asyncio.StreamReader], Awaitable[None]]
+Listener = Callable[[asyncio.StreamReader], Coroutine[Any, Any, None]]
 _LEAST_PATIENCE = 1.0  # real seconds between SIGTERM and SIGKILL, however fast the virtual clock runs
-_DRAIN = 1.0  # real seconds to read what is still in the pipe when someone outside the session holds it open
+_END = 1.0  # real seconds for all that was killed to let go of the output
+_LISTEN = 10.0  # real seconds to make use of what was read before the end
+_PIPE_BYTES = 1024 * 1024  # as much as a pipe may hold
+
+
+@dataclass(frozen=True, slots=True)
+class _Output:
+    """What a process writes, stdout and stderr as one.
+
+    The pipe is our own: asyncio's would tie the end of the process to the end of whoever inherited the pipe.
+    """
+
+    reader: asyncio.StreamReader
+    pipe: asyncio.ReadTransport
+    listening: asyncio.Task[None]
+
+    async def finish(self) -> None:
+        """Read to the end and let the listener finish.
+
+        Where someone outside the session holds the pipe open there is no end: then what the process left in it is all.
+        """
+        await asyncio.wait({self.listening}, timeout=_END)
+        if not self.pipe.is_closing():
+            self.pipe.pause_reading()
+            with contextlib.suppress(BlockingIOError):
+                self.reader.feed_data(os.read(self.pipe.get_extra_info("pipe").fileno(), _PIPE_BYTES))
+            self.pipe.close()
+        await asyncio.wait({self.listening}, timeout=_LISTEN)
+        self.listening.cancel()
+        await asyncio.gather(self.listening, return_exceptions=True)
 
 
 class Process:
     """A running process. `exited` ends with its exit code as Docker gives it: 128 + n after signal n."""
 
-    def __init__(self, process: asyncio.subprocess.Process, folder: str, listening: asyncio.Task[None]) -> None:
+    def __init__(self, process: asyncio.subprocess.Process, folder: str, output: _Output) -> None:
         self._process = process
         self._folder = folder
-        self._listening = listening
+        self._output = output
         self.exited: asyncio.Task[int] = asyncio.create_task(self._reap())
 
     async def stop(self, grace: Awaitable[None]) -> int:
@@ -56,9 +86,7 @@ class Process:
     async def _reap(self) -> int:
         code = await self._process.wait()
         self._signal(lambda number: os.killpg(self._process.pid, number), signal.SIGKILL)
-        await asyncio.wait({self._listening}, timeout=_DRAIN)
-        self._listening.cancel()
-        await asyncio.gather(self._listening, return_exceptions=True)
+        await self._output.finish()
         await asyncio.to_thread(shutil.rmtree, self._folder, ignore_errors=True)
         return code if code >= 0 else 128 - code
 
@@ -77,8 +105,8 @@ async def start(command: Command, listen: Listener) -> Process:
     with contextlib.ExitStack() as undo:
         folder = tempfile.mkdtemp(prefix="localaws-ecs-")
         undo.callback(shutil.rmtree, folder, ignore_errors=True)
-        reading, writing = os.pipe()
-        undo.callback(os.close, reading)
+        reader, pipe, writing = await _open_pipe()
+        undo.callback(pipe.close)
         try:
             process = await _spawn(command, folder, writing)
         except (OSError, ValueError) as e:
@@ -86,7 +114,7 @@ async def start(command: Command, listen: Listener) -> Process:
         finally:
             os.close(writing)
         undo.pop_all()
-    return Process(process, folder, asyncio.create_task(_listen(reading, listen)))
+    return Process(process, folder, _Output(reader, pipe, asyncio.create_task(listen(reader))))
 
 
 async def _spawn(command: Command, folder: str, output: int) -> asyncio.subprocess.Process:
@@ -101,17 +129,13 @@ async def _spawn(command: Command, folder: str, output: int) -> asyncio.subproce
     )
 
 
-async def _listen(reading: int, listen: Listener) -> None:
-    """Read a pipe of our own: asyncio's would tie the end of the process to the end of whoever inherited the pipe."""
+async def _open_pipe() -> tuple[asyncio.StreamReader, asyncio.ReadTransport, int]:
     reader = asyncio.StreamReader()
-    pipe = os.fdopen(reading, "rb", buffering=0)
-    transport, _ = await asyncio.get_running_loop().connect_read_pipe(
-        lambda: asyncio.StreamReaderProtocol(reader), pipe
+    reading, writing = os.pipe()
+    pipe, _ = await asyncio.get_running_loop().connect_read_pipe(
+        lambda: asyncio.StreamReaderProtocol(reader), os.fdopen(reading, "rb", buffering=0)
     )
-    try:
-        await listen(reader)
-    finally:
-        transport.close()
+    return reader, pipe, writing
 
 
 def _why_not(executable: str, error: OSError | ValueError) -> str:

@@ -46,7 +46,7 @@ def list_tasks(realm: Realm, params: Params) -> Params:
 
 
 def _wanted(realm: Realm, cluster: Cluster, params: Params) -> Iterator[Task]:
-    after = int((paging.resume_key(params) or [0])[0])
+    after = int((paging.resume_key(params, int) or [0])[0])
     status = params.get("desiredStatus") or "RUNNING"
     kind, started_by = params.get("launchType"), params.get("startedBy")
     if params.get("containerInstance") or params.get("daemonName"):

@@ -6,7 +6,7 @@ import itertools
 
 import pytest
 
-from fixtures.ecs_world import ROLE, Ecs, awslogs, container, job
+from fixtures.ecs_world import ROLE, Ecs, awslogs, container, job, request
 from localaws.contract import AwsError
 
 pytestmark = pytest.mark.timeout(10)  # real processes, perhaps on a busy machine
@@ -197,6 +197,27 @@ def test_pages_make_up_the_list(ecs: Ecs, sort: str) -> None:
 def test_a_page_that_cannot_be_is_refused(ecs: Ecs, params: dict[str, object]) -> None:
     with pytest.raises(AwsError) as refused:
         ecs("ListTaskDefinitions", **params)
+
+    assert refused.value.code == "InvalidParameterException"
+
+
+@pytest.mark.parametrize(
+    "operation", ["ListTaskDefinitions", "ListTaskDefinitionFamilies", "ListTasks", "ListClusters"]
+)
+def test_a_token_is_taken_only_by_the_list_that_gave_it(ecs: Ecs, operation: str) -> None:
+    ecs.ready()
+    register(ecs, "other")
+    ecs("CreateCluster", clusterName="other")
+    ecs("RunTask", **request(count=2))
+    named = {"cluster": "main"} if operation == "ListTasks" else {}
+    tokens = {
+        other: ecs(other, maxResults=1, **({"cluster": "main"} if other == "ListTasks" else {}))["nextToken"]
+        for other in ("ListTaskDefinitions", "ListTaskDefinitionFamilies", "ListTasks")
+    }
+    foreign = "ListTasks" if operation != "ListTasks" else "ListTaskDefinitionFamilies"
+
+    with pytest.raises(AwsError) as refused:
+        ecs(operation, nextToken=tokens[foreign], **named)
 
     assert refused.value.code == "InvalidParameterException"
 

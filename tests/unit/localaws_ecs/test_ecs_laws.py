@@ -139,7 +139,7 @@ def test_pages_are_the_list_cut_in_pieces(items: list[int], size: int) -> None:
     token: str | None = ""
     while token is not None:
         params = {"maxResults": size, "nextToken": token}
-        after = (paging.resume_key(params) or [-1])[0]
+        after = (paging.resume_key(params, int) or [-1])[0]
         taken, more = paging.page((item for item in items if item > after), lambda item: [item], params)
         pages.append(taken)
         token = more.get("nextToken")
