@@ -6,6 +6,7 @@ dicts that belong to the caller. A state that was seen is never replaced by an o
 be gone never comes back: a UID is never used twice.
 """
 
+import sys
 import threading
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
@@ -30,8 +31,7 @@ class Cache:
         self._objects: dict[Resource, dict[Key, Snapshot]] = {TASKS: {}, RUNS: {}, TEMPLATES: {}}
         self._newest: dict[Resource, int] = dict.fromkeys(self._objects, 0)
         self._graves: dict[str, None] = {}
-        self._runs_of_task = _Index()
-        self._tasks_of_template = _Index()
+        self._followers: dict[Resource, defaultdict[Key, set[Key]]] = {r: defaultdict(set) for r in self._objects}
 
     def see(self, resource: Resource, event_type: str | None, body: Mapping[str, Any]) -> Change | None:
         """Take in what a watch, a listing (`None` as type) or a write shows; return what it brings, `None` if nothing.
@@ -67,14 +67,14 @@ class Cache:
     def runs_of(self, namespace: str, task: str) -> list[Body]:
         """The runs whose `spec.task` is this task, by name."""
         with self._lock:
-            keys = sorted(self._runs_of_task.under((namespace, task)))
+            keys = sorted(self._followers[RUNS].get((namespace, task), ()))
             snapshots = [self._objects[RUNS][key] for key in keys]
         return [snapshot.body() for snapshot in snapshots]
 
     def tasks_using(self, template: str) -> list[Key]:
         """The keys of the tasks whose `spec.launchTemplate` is this template, in order."""
         with self._lock:
-            return sorted(self._tasks_of_template.under(("", template)))
+            return sorted(self._followers[TASKS].get(("", template), ()))
 
     def keys(self, resource: Resource) -> list[Key]:
         """The keys of all objects of the kind, in no order."""
@@ -129,8 +129,8 @@ class Cache:
             self._remember_grave(known.uid)
         self._remove(resource, key)
         objects[key] = snapshot
+        self._followers[resource][_leader(resource, key, snapshot)].add(key)
         self._newest[resource] = max(self._newest[resource], snapshot.version)
-        self._index(resource, key, kept["spec"])
         if known is None or known.uid != snapshot.uid:
             return Change.NEW
         return difference(known.body(), kept) or None
@@ -151,43 +151,21 @@ class Cache:
         if len(self._graves) > MOST_GRAVES:
             del self._graves[next(iter(self._graves))]
 
-    def _index(self, resource: Resource, key: Key, spec: Body) -> None:
-        if resource == RUNS:
-            self._runs_of_task.add((key[0], spec.get("task", "")), key)
-        if resource == TASKS:
-            self._tasks_of_template.add(("", spec.get("launchTemplate", "")), key)
-
     def _remove(self, resource: Resource, key: Key) -> None:
-        self._objects[resource].pop(key, None)
-        if resource == RUNS:
-            self._runs_of_task.discard(key)
-        if resource == TASKS:
-            self._tasks_of_template.discard(key)
-
-
-class _Index:
-    """Which keys are under which other key."""
-
-    def __init__(self) -> None:
-        self._members: defaultdict[Key, set[Key]] = defaultdict(set)
-        self._place: dict[Key, Key] = {}
-
-    def add(self, place: Key, key: Key) -> None:
-        self._members[place].add(key)
-        self._place[key] = place
-
-    def discard(self, key: Key) -> None:
-        place = self._place.pop(key, None)
-        if place is None:
+        known = self._objects[resource].pop(key, None)
+        if known is None:
             return
-        self._members[place].discard(key)
-        if not self._members[place]:
-            del self._members[place]
-
-    def under(self, place: Key) -> frozenset[Key]:
-        return frozenset(self._members.get(place, ()))
+        leader, followers = _leader(resource, key, known), self._followers[resource]
+        followers[leader].discard(key)
+        if not followers[leader]:
+            del followers[leader]
 
 
 def _key(body: Mapping[str, Any]) -> Key:
     metadata = body["metadata"]
-    return metadata.get("namespace", ""), metadata["name"]
+    return sys.intern(metadata.get("namespace", "")), metadata["name"]
+
+
+def _leader(resource: Resource, key: Key, snapshot: Snapshot) -> Key:
+    """The key of what the object depends on: runs of a task of their namespace, tasks of a cluster-wide template."""
+    return (key[0] if resource == RUNS else "", snapshot.follows)

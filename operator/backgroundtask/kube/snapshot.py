@@ -6,6 +6,7 @@ the last applied configuration) is longer than the object itself and decides not
 
 import enum
 import json
+import sys
 import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -52,17 +53,19 @@ class Change(enum.Flag):
 
 @dataclass(frozen=True, slots=True)
 class Snapshot:
-    """One object in one state."""
+    """One object in one state; `follows` is the name of what it depends on: a run's task, a task's template."""
 
     uid: str
     version: int
+    follows: str
     packed: bytes
 
     @classmethod
     def of(cls, kept: Body) -> Self:
         """Pack what `keep` left of an object."""
         plain = json.dumps(kept, separators=(",", ":"), sort_keys=True, ensure_ascii=False)
-        return cls(kept["metadata"]["uid"], version_of(kept), zlib.compress(plain.encode(), FASTEST))
+        follows = sys.intern(kept["spec"].get("task") or kept["spec"].get("launchTemplate") or "")
+        return cls(kept["metadata"]["uid"], version_of(kept), follows, zlib.compress(plain.encode(), FASTEST))
 
     def body(self) -> Body:
         """The object, made anew for each caller: who changes it changes nothing else."""
