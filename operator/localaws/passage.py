@@ -63,12 +63,7 @@ class Passage:
         started = time.monotonic()
         entry.status = 200
         try:
-            rule = self._faults.hit(entry.service, entry.operation, entry.principal)
-            if rule is not None:
-                await _before(rule, entry, gone)
-            answer = await effect()
-            entry.effect = entry.outcome == PENDING
-            _after(rule)
+            return await self._through(entry, effect, gone)
         except AwsError as e:
             entry.outcome, entry.status = e.code, e.status
             raise
@@ -78,12 +73,20 @@ class Passage:
         except BaseException:
             entry.outcome, entry.status = "InternalFailure", 500
             raise
-        else:
-            if entry.outcome == PENDING:
-                entry.outcome = "ok"
-            return answer
         finally:
             entry.seconds = time.monotonic() - started
+
+    async def _through(self, entry: Entry, effect: Callable[[], Awaitable[Answer]], gone: Callable[[], bool]) -> Answer:
+        rule = self._faults.hit(entry.service, entry.operation, entry.principal)
+        if rule is not None:
+            await _before(rule, entry, gone)
+        answer = await effect()
+        entry.effect = entry.outcome == PENDING
+        if rule is not None and rule.action is Action.DROP_AFTER:
+            raise Dropped
+        if entry.effect:
+            entry.outcome = "ok"
+        return answer
 
 
 async def _before(rule: Rule, entry: Entry, gone: Callable[[], bool]) -> None:
@@ -98,11 +101,6 @@ async def _before(rule: Rule, entry: Entry, gone: Callable[[], bool]) -> None:
             await _hold(rule, entry, gone)
         case Action.DROP_AFTER:
             return
-
-
-def _after(rule: Rule | None) -> None:
-    if rule is not None and rule.action is Action.DROP_AFTER:
-        raise Dropped
 
 
 async def _hold(rule: Rule, entry: Entry, gone: Callable[[], bool]) -> None:

@@ -25,6 +25,8 @@ LARGEST_BODY = 64 * 1024 * 1024
 SHUTDOWN_SECONDS = 0.5
 """How long calls under way have to end by themselves; who is held or polls would not."""
 
+_BUG = AwsError("InternalFailure", "localaws failed; its log says how", status=500)
+
 _log = logging.getLogger(__name__)
 
 
@@ -127,8 +129,7 @@ class Server:
             raise
         except Exception:  # noqa: BLE001  # a bug of ours becomes a 500 and a traceback
             _log.exception("%s %s failed", own.service, operation.name)
-            bug = AwsError("InternalFailure", "localaws failed; its log says how", status=500)
-            response = protocol.write_error(own, operation, bug)
+            response = protocol.write_error(own, operation, _BUG)
         entry.status = response.status
         return response
 

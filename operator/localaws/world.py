@@ -144,8 +144,7 @@ class World:
         region, account, name = queue_arn.split(":")[3:6]
         params: Params = {"QueueUrl": f"http://{self.moto.host}/{account}/{name}", "MessageBody": body}
         if attributes:
-            typed = {key: {"DataType": "String", "StringValue": value} for key, value in attributes.items()}
-            params["MessageAttributes"] = typed
+            params["MessageAttributes"] = {k: {"DataType": "String", "StringValue": v} for k, v in attributes.items()}
         if group:
             params["MessageGroupId"] = group
 
