@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-pytest_plugins = ["fixtures.aws", "fixtures.kube"]
+pytest_plugins = ["fixtures.aws", "fixtures.kube", "fixtures.world"]
 
 UNIT = Path(__file__).parent / "unit"
 UNIT_SECONDS = 2
