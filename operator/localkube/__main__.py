@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import shlex
 import signal
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -64,13 +65,13 @@ def main() -> None:
       kubectl get namespaces
       localkube down --dir /tmp/kube --purge
     """
-    signal.signal(signal.SIGTERM, _terminated)
 
 
 @main.command()
 def build() -> None:
     """Build what is missing, without starting anything; prints where the programs are."""
-    binaries = ensure_binaries(Console(time.monotonic))
+    with _terminable():
+        binaries = ensure_binaries(Console(time.monotonic))
     for path in (binaries.kube_apiserver, binaries.kube_controller_manager, binaries.etcd, binaries.kubectl):
         click.echo(path)
 
@@ -85,8 +86,9 @@ def up(folder: Path, output: str) -> None:
     """
     began = time.monotonic()
     if state.status(folder)["state"] != "running":
-        binaries = ensure_binaries(Console(time.monotonic))
-        Cluster(folder, binaries=binaries, detached=True).start()
+        with _terminable():
+            binaries = ensure_binaries(Console(time.monotonic))
+            Cluster(folder, binaries=binaries, detached=True).start()
     status = state.status(folder)
     if output == "json":
         click.echo(json.dumps(status))
@@ -151,6 +153,16 @@ def _describe(found: Mapping[str, Any]) -> None:
         click.echo(
             f"{name:24}{'running' if component['running'] else 'ended':9}pid {component['pid']:<8}{component['log']}"
         )
+
+
+@contextlib.contextmanager
+def _terminable() -> Iterator[None]:
+    """End on SIGTERM as on Ctrl-C: after tidying up."""
+    previous = signal.signal(signal.SIGTERM, _terminated)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, previous)
 
 
 def _terminated(_signal: int, _frame: object) -> NoReturn:

@@ -39,7 +39,7 @@ class Cluster:
     """
 
     def __init__(self, folder: Path | None = None, *, binaries: Binaries | None = None, detached: bool = False) -> None:
-        """Describe it; `binaries` are by default found or built on start."""
+        """Describe it; `binaries` are by default found or, without a word, built (`ensure_binaries` tells more)."""
         if detached and folder is None:
             raise LocalkubeError("a detached cluster needs a folder: how else would anyone find it again")
         self._temporary = folder is None
@@ -79,6 +79,8 @@ class Cluster:
     @property
     def server(self) -> str:
         """The URL of the API server."""
+        if not self._ports:
+            raise LocalkubeError("the cluster was not started: call start()")
         return f"https://127.0.0.1:{self._ports[0].port}"
 
     @property
@@ -115,6 +117,8 @@ class Cluster:
             self._folder = Path(tempfile.mkdtemp(prefix="localkube-"))
         self._lock = claim(self._folder)
         try:
+            if not self._detached:
+                self._watchdog = Watchdog(self._folder if self._temporary else None)
             self._prepare()
             self._run(binaries)
         except BaseException:
@@ -127,16 +131,16 @@ class Cluster:
             component.stop()
         for reservation in self._ports:
             reservation.release()
-        if self._watchdog is not None:
-            self._watchdog.dismiss()
         if self._components:
             (self.folder / STATE).unlink(missing_ok=True)
         if self._lock is not None:
             self._lock.close()
-        self._components, self._ports, self._watchdog, self._lock = [], [], None, None
         if self._temporary and self._folder is not None:
             shutil.rmtree(self._folder)
             self._folder = None
+        if self._watchdog is not None:
+            self._watchdog.dismiss()
+        self._components, self._ports, self._watchdog, self._lock = [], [], None, None
 
     def kubeconfig_for(self, user: str, groups: Sequence[str] = ()) -> Path:
         """A kubeconfig for anyone, with a client certificate that names the user and the groups.
@@ -188,8 +192,6 @@ class Cluster:
         self._write_kubeconfig(self.folder / programs.CONTROLLER_MANAGER_KUBECONFIG, *_CONTROLLER_MANAGER)
 
     def _run(self, binaries: Binaries) -> None:
-        if not self._detached:
-            self._watchdog = Watchdog(self.folder if self._temporary else None)
         api, controllers = (reservation.port for reservation in self._ports)
         for program in (
             programs.etcd(binaries, self.folder),

@@ -139,18 +139,12 @@ class Component:
         """Start it without waiting."""
         if self.running:
             raise LocalkubeError(f"{self.name} already runs: stop or kill it first")
-        with self.log.open("ab") as log:
-            self._process = subprocess.Popen(
-                self._program.arguments,
-                cwd=self._folder,
-                # Not ours: a proxy or a Go setting of the user must not change what the cluster does.
-                env={"PATH": os.defpath, "HOME": str(self._folder)},
-                stdin=subprocess.DEVNULL,
-                stdout=log,
-                stderr=log,
-                start_new_session=self._watchdog is None,
-                process_group=None if self._watchdog is None else self._watchdog.group,
-            )
+        try:
+            self._process = self._spawn()
+        except OSError as error:
+            raise LocalkubeError(
+                f"{self._program.arguments[0]} cannot be run ({error.strerror}): is it there, and for this machine?"
+            ) from error
         self._identity = ProcessId.of(self._process.pid)
         self._started()
 
@@ -180,6 +174,20 @@ class Component:
             # subprocess has no way to part from a living child but to believe that it ended.
             self._process.returncode = 0
 
+    def _spawn(self) -> subprocess.Popen[bytes]:
+        with self.log.open("ab") as log:
+            return subprocess.Popen(
+                self._program.arguments,
+                cwd=self._folder,
+                # Not ours: a proxy or a Go setting of the user must not change what the cluster does.
+                env={"PATH": os.defpath, "HOME": str(self._folder)},
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                start_new_session=self._watchdog is None,
+                process_group=None if self._watchdog is None else self._watchdog.group,
+            )
+
     def _reap(self) -> None:
         if self._process is not None:
             self._process.wait()
@@ -206,11 +214,16 @@ def _linux_start(pid: int) -> str | None:
 
 def _ps_start(pid: int) -> str | None:
     answer = subprocess.run(
-        ["ps", "-o", "stat=,lstart=", "-p", str(pid)],
+        ["ps", "-o", "stat=", "-o", "lstart=", "-p", str(pid)],
         env={"LC_ALL": "C", "PATH": os.defpath},
         capture_output=True,
         text=True,
         check=False,
     )
-    state, _, started = answer.stdout.strip().partition(" ")
+    return parse_ps(answer.stdout)
+
+
+def parse_ps(answer: str) -> str | None:
+    """When a process started, in what `ps -o stat= -o lstart=` says; None of a zombie, or of no process."""
+    state, _, started = answer.strip().partition(" ")
     return None if not started or state.startswith(_ZOMBIE) else started.strip()

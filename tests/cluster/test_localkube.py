@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import signal
@@ -43,25 +44,22 @@ def port_of(server: str) -> int:
 
 
 def processes_in(folder: Path) -> list[str]:
-    """The command lines of processes that name a folder or work in it (Linux; elsewhere those that name it)."""
-    listed = subprocess.run(
-        ["ps", "-axo", "pid=,args="], capture_output=True, text=True, check=True
-    ).stdout.splitlines()
+    """The command lines of the processes that work in a folder or name it."""
+    if not Path("/proc/self").exists():
+        listed = subprocess.run(["ps", "-axo", "args="], capture_output=True, text=True, check=True)
+        return [line for line in listed.stdout.splitlines() if str(folder) in line]
     found = []
-    for line in listed:
-        pid = line.split()[0]
-        try:
-            inside = Path(f"/proc/{pid}/cwd").readlink().is_relative_to(folder)
-        except OSError:
-            inside = False
-        if inside or (str(folder) in line and pid != str(os.getpid())):
-            found.append(line)
+    for process in Path("/proc").glob("[0-9]*"):
+        with contextlib.suppress(OSError):  # it ended meanwhile
+            command = (process / "cmdline").read_bytes().replace(b"\0", b" ").decode(errors="replace")
+            if (process / "cwd").readlink().is_relative_to(folder) or str(folder) in command:
+                found.append(command)
     return found
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def cluster(kube_binaries: Binaries) -> Iterator[Cluster]:
-    """A cluster that the test may break."""
+    """A cluster that a test may break if it mends it again."""
     with Cluster(binaries=kube_binaries) as own:
         yield own
 
@@ -177,22 +175,22 @@ def test_objects_outlive_a_killed_api_server(cluster: Cluster) -> None:
 
 
 def test_objects_outlive_a_killed_store(cluster: Cluster) -> None:
-    cluster.kubectl("create", "namespace", "survivor")
+    cluster.kubectl("create", "namespace", "stored")
 
     cluster.component("etcd").kill()
     cluster.component("etcd").start()
 
-    assert eventually(lambda: "survivor" in cluster.kubectl("get", "namespaces", "-o", "name"))
+    assert eventually(lambda: "stored" in cluster.kubectl("get", "namespaces", "-o", "name"))
 
 
-def test_a_component_that_runs_is_not_started_twice(cluster: Cluster) -> None:
+def test_a_component_that_runs_is_not_started_twice(kube: Cluster) -> None:
     with pytest.raises(LocalkubeError, match="etcd already runs"):
-        cluster.component("etcd").start()
+        kube.component("etcd").start()
 
 
-def test_a_component_that_does_not_exist_is_answered_with_those_that_do(cluster: Cluster) -> None:
+def test_a_component_that_does_not_exist_is_answered_with_those_that_do(kube: Cluster) -> None:
     with pytest.raises(LocalkubeError, match="there are: etcd, kube-apiserver, kube-controller-manager"):
-        cluster.component("kubelet")
+        kube.component("kubelet")
 
 
 def test_a_program_that_ends_while_it_starts_is_reported_with_the_end_of_its_log(

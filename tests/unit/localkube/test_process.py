@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -11,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from localkube import Component, LocalkubeError
-from localkube.process import ProcessId, Program, _ps_start, wait_until
+from localkube.process import ProcessId, Program, parse_ps, wait_until
 
 
 @pytest.fixture
@@ -69,12 +68,16 @@ def test_end_kills_what_does_not_listen() -> None:
         assert process.wait() == -9
 
 
-def test_where_there_is_no_proc_ps_tells_when_a_process_started() -> None:
-    first, second = _ps_start(os.getpid()), _ps_start(os.getpid())
-
-    assert first is not None
-    assert first == second
-    assert _ps_start(2**22 + 1) is None
+@pytest.mark.parametrize(
+    ("answer", "started", "why"),
+    [
+        ("S+   Sat Nov 21 10:26:41 2026    \n", "Sat Nov 21 10:26:41 2026", "a process sleeps"),
+        ("Z    Sat Nov 21 10:26:41 2026    \n", None, "a zombie only waits for its parent"),
+        ("", None, "no process has the number"),
+    ],
+)
+def test_where_there_is_no_proc_ps_tells_when_a_process_started(answer: str, started: str | None, why: str) -> None:
+    assert parse_ps(answer) == started, why
 
 
 def component(tmp_path: Path, script: str, *, ready: bool) -> Component:
