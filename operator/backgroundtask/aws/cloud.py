@@ -57,8 +57,8 @@ class Clouds:
         self._loader = terse_loader()
         self._clouds: dict[tuple[str, str, str], Cloud] = {}
         self._own: boto3.Session | None = None
-        # At DEBUG botocore logs the bodies of requests, and with them env values.
-        logging.getLogger("botocore").setLevel(logging.INFO)
+        # At DEBUG botocore logs the bodies of requests, and with them env values; at INFO, where its settings are from.
+        logging.getLogger("botocore").setLevel(logging.WARNING)
 
     @translated()
     def of(self, *, region: str, assume_role_arn: str | None, template: str) -> Cloud:

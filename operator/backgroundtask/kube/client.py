@@ -180,7 +180,7 @@ class Kube:
             if answer.status == EXPIRED and expiries < MOST_EXPIRIES:
                 token, expiries = _next(answer), expiries + 1
                 continue
-            yield from _done(request, answer)["items"]
+            yield from _done(request, answer)["items"] or ()  # a listing of names that finds none says null
             token = _next(answer)
             if not token:
                 return

@@ -196,6 +196,10 @@ def test_a_listing_is_read_to_its_last_page() -> None:
     assert listed(page("a", "b", token="1"), page("c", token="2"), page("d")) == ["a", "b", "c", "d"]
 
 
+def test_a_listing_of_nothing_is_empty_though_the_api_server_says_null() -> None:
+    assert listed(Reply(200, {"kind": "PartialObjectMetadataList", "metadata": {}, "items": None})) == []
+
+
 def test_a_listing_that_has_expired_goes_on_where_the_api_server_says() -> None:
     expired = Reply(410, {"kind": "Status", "reason": "Expired", "metadata": {"continue": "newer"}})
     rest = ScriptedRest(page("a", token="old"), expired, page("b"))
