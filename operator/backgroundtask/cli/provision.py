@@ -98,7 +98,9 @@ class _Account:
         self._region = self._ecs.meta.region_name
 
     def provision(self, name: str, installation: str) -> Provisioned:
-        cluster = self._ecs.create_cluster(clusterName=name)["cluster"]["clusterArn"]
+        cluster = self._ecs.create_cluster(clusterName=name, capacityProviders=["FARGATE", "FARGATE_SPOT"])["cluster"][
+            "clusterArn"
+        ]
         events, ticks = self._queue(f"{name}-events"), self._queue(f"{name}-ticks")
         self._collect_events(name, installation, cluster, events)
         execution = self._role(f"{name}-execution", "ecs-tasks", list(_EXECUTION_ACTIONS))
