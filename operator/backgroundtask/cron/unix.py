@@ -78,7 +78,7 @@ def read_macro(text: str) -> Calendar | Rate:
     """
     name, *rest = text.split()
     if name == "@every":
-        return _every("".join(rest))
+        return _every(" ".join(rest))
     if name in MACROS and not rest:
         return dataclasses.replace(read_fields(MACROS[name].split()), text=name)
     if name == "@reboot":

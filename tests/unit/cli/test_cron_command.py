@@ -97,7 +97,8 @@ def test_a_wrong_call_is_told_apart_from_a_wrong_expression(
 
 
 @pytest.mark.parametrize(
-    "after", ["2026-11-20t01:30:00.5+01:30", "0001-01-01T00:00:00+14:00", "9999-12-31T23:59:59-14:00"]
+    "after",
+    ["2026-11-20t01:30:00.5+01:30", "2026-11-20 01:30:00z", "0001-01-01T00:00:00+14:00", "9999-12-31T23:59:59-14:00"],
 )
 def test_any_moment_of_rfc_3339_can_be_asked_about(bgt_cron: Callable[..., Result], after: str) -> None:
     result = bgt_cron("@daily", "--after", after, "-o", "json")

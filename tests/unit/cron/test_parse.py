@@ -177,6 +177,7 @@ def test_every_is_a_rate_in_whole_minutes(text: str, minutes: int) -> None:
         "@every",
         "@every 5 minutes",
         "@every 1d",
+        "@every 1h 30m",
         "@every 9999999999h",
     ],
 )
@@ -240,6 +241,7 @@ def test_aws_expressions_pass_through(text: str, sent: str, why: str) -> None:
         ("cron(0 0 32W * ? *)", "1-31"),
         ("cron(0 0 1,,2 * ? *)", "missing"),
         ("cron(*/60 0 * * ? *)", "beyond the field"),
+        ("cron(0 0 1/31 * ? *)", "beyond the field"),
         ("cron(0 0 * * ? 1969)", "1970-2199"),
         ("cron(0 0 * * ? 2200)", "1970-2199"),
         ("cron(0 0 * * ? 2030-2027)", "years do not begin again"),

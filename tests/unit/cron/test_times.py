@@ -28,6 +28,7 @@ CLOCK_CHANGES = [
     ("Africa/Casablanca", "2026-03-22T02:00Z"),
     ("Antarctica/Troll", "2027-03-28T01:00Z"),  # by two hours
     ("America/Havana", "2027-03-14T05:00Z"),  # at midnight
+    ("America/Santiago", "2027-04-04T03:00Z"),  # from midnight back to the day before
     ("Asia/Kathmandu", "1985-12-31T18:30Z"),  # by a quarter of an hour, for good
     ("Pacific/Apia", "2011-12-30T10:00Z"),  # by a day
     ("UTC", "2028-02-29T00:00Z"),
@@ -105,6 +106,9 @@ def test_a_skipped_time_does_not_run_and_a_repeated_one_runs_once(
         ("cron(0 0 1W * ? *)", "2027-04-30T12:00:00Z", "2027-05-03T00:00Z", "a Saturday the 1st moves forward"),
         ("cron(0 0 31W * ? *)", "2027-01-30T12:00:00Z", "2027-03-31T00:00Z", "February has no 31st"),
         ("cron(0 0 ? * 6L *)", "2027-01-01T00:00:00Z", "2027-01-29T00:00Z", "last Friday"),
+        ("cron(0 0 ? * 1 *)", "2027-01-01T00:00:00Z", "2027-01-03T00:00Z", "AWS's 1 is Sunday"),
+        ("cron(0 20-2/3 1 1 ? *)", "2027-01-01T02:00:00Z", "2027-01-01T20:00Z", "a step goes on over the wrap"),
+        ("cron(0 5-23/9 1 1 ? *)", "2027-01-01T05:00:00Z", "2027-01-01T14:00Z", "a step within a range"),
         ("cron(0 0 ? * L *)", "2027-01-01T00:00:00Z", "2027-01-02T00:00Z", "Saturday"),
         ("cron(0 0 ? 2 FRI#5 *)", "2036-03-01T00:00:00Z", "2064-02-29T00:00Z", "five Fridays in a February"),
         ("cron(0 0 1 1 ? 2190)", "2026-01-01T00:00:00Z", "2190-01-01T00:00Z", "far away"),
@@ -132,15 +136,19 @@ def test_a_schedule_without_a_next_time_has_none(text: str, zone: str, after: st
     assert runs(text, zone, after) == [], why
 
 
-@pytest.mark.parametrize("zone", ["Pacific/Kiritimati", "America/Los_Angeles"])
-def test_the_times_begin_and_end_with_the_years_of_aws(zone: str) -> None:
-    expression = parse("0 0 * * *")
+@pytest.mark.parametrize("zone", ["Pacific/Auckland", "America/Los_Angeles"])
+def test_the_times_begin_and_end_with_the_local_years_of_aws(zone: str) -> None:
+    expression = parse("0 0,23 * * *")
 
     first = next(next_times(expression, time_zone=zone, after=dt.datetime.min.replace(tzinfo=dt.UTC)))
-    *_, last = next_times(expression, time_zone=zone, after=moment("2199-12-01T00:00Z"))
+    *_, last = next_times(expression, time_zone=zone, after=moment("2199-12-30T00:00Z"))
 
     assert f"{first.astimezone(time_zone(zone)):%Y-%m-%d %H:%M}" == "1970-01-01 00:00"
-    assert f"{last.astimezone(time_zone(zone)):%Y-%m-%d %H:%M}" == "2199-12-31 00:00"
+    assert f"{last.astimezone(time_zone(zone)):%Y-%m-%d %H:%M}" == "2199-12-31 23:00"
+
+
+def test_the_last_time_in_the_west_is_in_the_year_after_in_utc() -> None:
+    assert runs("0 23 * * *", "America/Los_Angeles", "2200-01-01T01:00Z") == ["2200-01-01T07:00Z"]
 
 
 def test_times_between_leaves_out_the_start_and_takes_the_end() -> None:

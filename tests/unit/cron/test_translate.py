@@ -32,13 +32,13 @@ def test_both_say_the_same_days_and_the_same_minutes(text: str) -> None:
         assert [time for time in TIMES if schedule.has_time(*time) != unix.has_time(*time)] == []
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=200, deadline=None)
 @given(
     month_days=st.sets(st.integers(28, 31), min_size=1), months=st.sets(st.sampled_from([2, 4, 6, 9, 11]), min_size=1)
 )
 def test_what_is_refused_as_impossible_never_runs_and_nothing_else_is(month_days: set[int], months: set[int]) -> None:
     text = f"0 0 {','.join(map(str, month_days))} {','.join(map(str, months))} *"
-    runs = any(UnixModel(text).has_day(day) for day in DAYS)
+    runs = any(UnixModel(text).has_day(day) for day in DAYS if day.year == 2028)
 
     try:
         parse(text)
@@ -59,6 +59,7 @@ def test_what_is_refused_as_impossible_never_runs_and_nothing_else_is(month_days
         ("0-40/20 * * * *", ["cron(0/20 * * * ? *)"], "the same minutes, said otherwise"),
         ("0-30/15 * * * *", ["cron(0,15,30 * * * ? *)"], "steps that end before the hour does"),
         ("0 9-17 * * *", ["cron(0 9-17 * * ? *)"], "a run"),
+        ("30-59 * * * *", ["cron(30-59 * * * ? *)"], "a run to the end is a run, not a step of 1"),
         ("0 9,10,12-14 * * *", ["cron(0 9,10,12-14 * * ? *)"], "runs and single values"),
         ("0 0 */2 * *", ["cron(0 0 1/2 * ? *)"], "a step without a star bit, and nothing on the other side"),
         ("0 0 1 */3 *", ["cron(0 0 1 1/3 ? *)"], "months begin at 1"),

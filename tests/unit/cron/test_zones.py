@@ -52,6 +52,10 @@ def test_a_name_that_is_nearly_right_is_put_right(name: str, meant: str) -> None
     assert meant in refusal(name)
 
 
+def test_no_more_than_three_names_are_suggested() -> None:
+    assert refusal("easte").count(" or ") == 2
+
+
 @pytest.mark.parametrize(
     "name",
     [
