@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 
 def stamp(moment: datetime) -> str:
     """An aware moment as text, its fraction of a second cut off."""
-    return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    return moment.astimezone(UTC).replace(tzinfo=None).isoformat(timespec="seconds") + "Z"
 
 
 def moment(text: str | None) -> datetime | None:

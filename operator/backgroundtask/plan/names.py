@@ -11,6 +11,7 @@ from datetime import UTC, datetime
 
 _SCHEDULE_NAME_LENGTH = 64  # EventBridge Scheduler API, CreateSchedule: Name
 _STARTED_BY_LENGTH = 128  # Amazon ECS API, RunTask: startedBy, letters, digits, '-', '/', '_'
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _FAMILY = re.compile(r"bgt_(?P<installation>[a-z0-9]{1,16})_(?P<namespace>[a-z0-9-]{1,63})_(?P<name>[a-z0-9-]{1,52})")
 
 
@@ -80,9 +81,12 @@ def run_name(task: str, slot: datetime) -> str:
 
 
 def slot_of(text: str) -> datetime | None:
-    """The slot that `BGT_SCHEDULED_TIME` tells (`2022-03-22T18:59:43Z`), or None where it tells none."""
+    """The slot that `BGT_SCHEDULED_TIME` tells (`2022-03-22T18:59:43Z`), or None where it tells none.
+
+    Whoever may run tasks may write it, so it can be anything; what lies before 1970 has no run name.
+    """
     try:
         slot = datetime.fromisoformat(text)
-    except ValueError:
+        return slot.astimezone(UTC) if slot.tzinfo and slot >= _EPOCH else None
+    except (ValueError, OverflowError):  # a moment of the year 9999 may lie in the next one in UTC
         return None
-    return slot.astimezone(UTC) if slot.tzinfo else None
