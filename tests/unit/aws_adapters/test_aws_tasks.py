@@ -73,7 +73,10 @@ def test_an_answer_of_the_api_tells_the_same_as_the_event() -> None:
         key: datetime.fromisoformat(EVENT[key]).astimezone(local) for key in ("createdAt", "startedAt", "stoppedAt")
     }
 
-    assert task_of(event(**moments)) == task_of(EVENT)
+    told = task_of(event(**moments))
+
+    assert told == task_of(EVENT)
+    assert {moment.tzinfo for moment in (told.created_at, told.started_at, told.stopped_at) if moment} == {UTC}
 
 
 @pytest.mark.parametrize("containers", [[], None, [{"name": "other", "exitCode": 0}], [{"exitCode": 0}]])
