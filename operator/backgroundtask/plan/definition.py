@@ -16,6 +16,8 @@ from backgroundtask.plan.names import Owner
 OWNER_TAG = f"{TAG_PREFIX}owner"
 UID_TAG = f"{TAG_PREFIX}uid"
 DIGEST_TAG = f"{TAG_PREFIX}digest"
+ROOM_FOR_TAGS = 50 - len((OWNER_TAG, UID_TAG, DIGEST_TAG))
+"""Tags that a definition may have besides our marks (Amazon ECS API, RegisterTaskDefinition: 50 tags a resource)."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,7 +40,7 @@ class Definition:
     memory: int
     command: tuple[str, ...] = ()
     entry_point: tuple[str, ...] = ()
-    env: Mapping[str, str] = field(default_factory=dict)
+    env: Mapping[str, str] = field(default_factory=dict, repr=False)  # values appear in no log and no traceback
     secrets: Mapping[str, str] = field(default_factory=dict)  # variable -> ARN, or name of an SSM parameter
     task_role: str | None = None
     execution_role: str | None = None

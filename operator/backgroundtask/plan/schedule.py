@@ -22,6 +22,7 @@ ended, and a retry that comes later would start a second one (Amazon ECS API, "E
 
 _RETRY_ATTEMPTS = 185  # Scheduler's own maximum: the age decides
 _OWNER_MARK = f"{TAG_PREFIX}owner="
+_UID_MARK = " uid="
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,6 +42,8 @@ class Schedule:
     """One schedule, complete: UpdateSchedule replaces all of it, so all of it is compared and sent.
 
     `request` is the RunTask request in the API's own camelCase; `owner` is None where the description bears no mark.
+    `edited_target` is the target as AWS holds it where somebody changed what we always send the same way: no schedule
+    that we want has one, so it differs, and it can still be switched off as it stands.
     """
 
     name: str
@@ -53,6 +56,7 @@ class Schedule:
     dead_letters: str | None  # ARN of a queue
     owner: str | None
     uid: str | None
+    edited_target: Mapping[str, Any] | None = None
 
     def pointing_at(self, definition_arn: str) -> "Schedule":
         """This schedule, starting another revision."""
@@ -65,33 +69,35 @@ class Schedule:
 
     def to_scheduler(self) -> dict[str, Any]:
         """The request of CreateSchedule and UpdateSchedule."""
-        target: dict[str, Any] = {
-            "Arn": RUN_TASK,
-            "RoleArn": self.role,
-            "Input": json.dumps(_capitalised(self.request), sort_keys=True, separators=(",", ":"), ensure_ascii=False),
-            "RetryPolicy": {"MaximumEventAgeInSeconds": MAXIMUM_AGE, "MaximumRetryAttempts": _RETRY_ATTEMPTS},
-        }
-        if self.dead_letters:
-            target["DeadLetterConfig"] = {"Arn": self.dead_letters}
         return {
             "Name": self.name,
             "GroupName": self.group,
-            "Description": f"{_OWNER_MARK}{self.owner} uid={self.uid}",
+            "Description": self._description(),
             "ScheduleExpression": self.expression,
             "ScheduleExpressionTimezone": self.time_zone,
             "FlexibleTimeWindow": {"Mode": "OFF"},
             "State": "ENABLED" if self.enabled else "DISABLED",
             "ActionAfterCompletion": "NONE",
-            "Target": target,
+            "Target": self._target() if self.edited_target is None else dict(self.edited_target),
         }
+
+    def _description(self) -> str:
+        if self.owner is None:
+            return ""
+        return f"{_OWNER_MARK}{self.owner}{_UID_MARK}{self.uid or ''}"
+
+    def _target(self) -> dict[str, Any]:
+        target: dict[str, Any] = {
+            "Arn": RUN_TASK,
+            "RoleArn": self.role,
+            "Input": _text(_capitalised(self.request)),
+            "RetryPolicy": {"MaximumEventAgeInSeconds": MAXIMUM_AGE, "MaximumRetryAttempts": _RETRY_ATTEMPTS},
+        }
+        return target | ({"DeadLetterConfig": {"Arn": self.dead_letters}} if self.dead_letters else {})
 
 
 def from_scheduler(answer: Mapping[str, Any]) -> Schedule:
-    """The schedule that GetSchedule answers. A stranger's, or one that someone edited, differs from any we want.
-
-    What we always send the same way (retry policy, flexible window, target) is folded into the expression when it is
-    not as we send it, so that the comparison sees it and the next update mends it.
-    """
+    """The schedule that GetSchedule answers. A stranger's, or one that someone edited, differs from any we want."""
     target = answer["Target"]
     owner, uid = _owner_in(answer.get("Description", ""))
     found = Schedule(
@@ -106,7 +112,7 @@ def from_scheduler(answer: Mapping[str, Any]) -> Schedule:
         owner=owner,
         uid=uid,
     )
-    return found if _is_faithful(found, answer) else replace(found, expression=f"{found.expression} (edited)")
+    return found if _is_as_sent(found, answer) else replace(found, edited_target=target)
 
 
 def run_task_request(
@@ -179,16 +185,30 @@ def _request_in(target: Mapping[str, Any]) -> dict[str, Any]:
 def _owner_in(description: str) -> tuple[str | None, str | None]:
     if not description.startswith(_OWNER_MARK):
         return None, None
-    owner, _, uid = description.removeprefix(_OWNER_MARK).partition(" uid=")
+    owner, _, uid = description.removeprefix(_OWNER_MARK).partition(_UID_MARK)
     return owner, uid or None
 
 
-def _is_faithful(found: Schedule, answer: Mapping[str, Any]) -> bool:
-    sent = found.to_scheduler()
-    target, sent_target = answer["Target"], sent["Target"]
+def _is_as_sent(found: Schedule, answer: Mapping[str, Any]) -> bool:
+    """Whether the members that we always send the same way, or never, are so."""
+    sent, target = found.to_scheduler(), answer["Target"]
     return (
-        target["Arn"] == RUN_TASK
-        and target.get("RetryPolicy") == sent_target["RetryPolicy"]
+        all(target.get(key) == sent["Target"][key] for key in ("Arn", "RetryPolicy"))
+        and _canonical(target.get("Input", "")) == sent["Target"]["Input"]
         and answer.get("FlexibleTimeWindow", {}).get("Mode") == "OFF"
+        and answer.get("ActionAfterCompletion", "NONE") == "NONE"
         and not any(answer.get(key) for key in ("StartDate", "EndDate", "KmsKeyArn"))
+        and not any(target[key] for key in target if key.endswith("Parameters"))  # of targets that are not universal
     )
+
+
+def _canonical(text: str) -> str | None:
+    try:
+        return _text(json.loads(text))
+    except ValueError:
+        return None
+
+
+def _text(document: Any) -> str:  # noqa: ANN401 - any JSON document
+    """Neither `<` nor `>` may be escaped: Scheduler looks for its context attributes in the text as it stands."""
+    return json.dumps(document, sort_keys=True, separators=(",", ":"), ensure_ascii=False)

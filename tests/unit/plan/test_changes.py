@@ -1,7 +1,10 @@
-"""The plan: it rests, reaches, keeps its order and touches only its own, in a small world that refuses what AWS does."""
+"""The plan: it rests, reaches, keeps its order, touches only its own, in a small world that refuses what AWS does."""
 
+from collections.abc import Callable
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from itertools import count
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -25,7 +28,7 @@ from backgroundtask.plan.changes import (
 )
 from backgroundtask.plan.desired import Site, desired
 from backgroundtask.plan.names import Owner
-from backgroundtask.plan.schedule import Schedule
+from backgroundtask.plan.schedule import Schedule, from_scheduler
 from fixtures.objects import CLUSTER, TASK_UID, task, template
 
 OWNER = Owner("test", "reports", "nightly")
@@ -205,6 +208,52 @@ def test_a_schedule_that_someone_edited_is_put_right() -> None:
 
     assert [type(step) for step in todo.schedules] == [Update]
     assert cloud.schedules[name].schedule == found.schedule
+
+
+EDITS = {
+    "a retry policy of a day": lambda document: document["Target"].update(RetryPolicy={"MaximumRetryAttempts": 9}),
+    "a flexible window": lambda document: document.update(FlexibleTimeWindow={"Mode": "FLEXIBLE"}),
+    "another target": lambda document: document["Target"].update(Arn="arn:aws:scheduler:::aws-sdk:sqs:sendMessage"),
+    "an input that is no request": lambda document: document["Target"].update(Input="hello"),
+}
+
+
+def edit(cloud: Cloud, change: Callable[[dict[str, Any]], None]) -> dict[str, Any]:
+    """Do what somebody does in the AWS console to the only schedule; what AWS then holds."""
+    ((name, found),) = cloud.schedules.items()
+    document = found.schedule.to_scheduler()
+    change(document)
+    cloud.schedules[name] = replace(found, schedule=from_scheduler(document))
+    return document
+
+
+@pytest.mark.parametrize("change", EDITS.values(), ids=EDITS)
+def test_an_edit_of_what_all_schedules_have_alike_is_put_right(change: Callable[[dict[str, Any]], None]) -> None:
+    cloud = Cloud()
+    reconcile(wish(), cloud)
+    before = cloud.observe()
+    edit(cloud, change)
+
+    todo = reconcile(wish(), cloud)
+
+    assert [type(step) for step in todo.schedules] == [Update]
+    assert cloud.observe() == before
+    assert reconcile(wish(), cloud).is_empty
+
+
+@pytest.mark.parametrize("change", EDITS.values(), ids=EDITS)
+def test_an_edited_schedule_is_switched_off_as_aws_accepted_it(change: Callable[[dict[str, Any]], None]) -> None:
+    cloud = Cloud()
+    reconcile(wish(image="a:1"), cloud)
+    document = edit(cloud, change)
+    unseen = wish(image="a:2", suspend=True)
+
+    (step,) = plan(unseen, cloud.observe(), now=NOW, retire_after=HOUR, unscheduled_since=NOW).pause
+
+    off = step.after.to_scheduler()
+    assert off["State"] == "DISABLED"
+    assert all(off[key] == document[key] for key in ("Target", "ScheduleExpression", "Description"))
+    assert (step,) == pause(cloud.observe(), str(OWNER))
 
 
 @pytest.mark.parametrize(("owner", "words"), [("other/reports/nightly", "belongs to other"), (None, "was not made by")])
