@@ -158,6 +158,72 @@ def test_a_retained_task_leaves_aws_as_it_is(world: World, operator: Operator) -
     assert operator.process.poll() is None
 
 
+def test_a_deletion_that_aws_refuses_says_why_and_goes_on_when_it_may(world: World, operator: Operator) -> None:
+    world.apply("stuck")
+    world.ready("stuck")
+    fault = world.aws.fault(
+        "error", "scheduler", "DeleteSchedule", code="AccessDeniedException", message="not authorized", status=403
+    )
+
+    world.kubectl("delete", "bgt", "stuck", "--wait=false")
+
+    eventually(lambda: world.condition("stuck").get("reason") == "AccessDenied", "it says what to grant")
+    assert _state(world, "stuck") == "ENABLED"
+    world.aws.remove_fault(fault)
+    eventually(lambda: world.get("bgt", "stuck") is None, "it is gone")
+    assert world.revisions("stuck") == []
+    assert operator.process.poll() is None
+
+
+def test_a_task_that_somebody_else_still_holds_is_not_taken_up_again(world: World, operator: Operator) -> None:
+    world.apply("held")
+    world.ready("held")
+    hold = {"metadata": {"finalizers": ["bgtask.dev/finalizer", "example.com/hold"]}}
+    world.kubectl("patch", "bgt", "held", "--type=merge", "-p", json.dumps(hold))
+
+    world.kubectl("delete", "bgt", "held", "--wait=false")
+
+    eventually(lambda: _finalizers(world, "held") == ["example.com/hold"], "the operator has let go")
+    world.kubectl("label", "bgt", "held", "touched=yes")
+    world.apply("after")
+    world.ready("after")
+    assert world.revisions("held") == []
+    world.kubectl("patch", "bgt", "held", "--type=merge", "-p", '{"metadata": {"finalizers": null}}')
+    eventually(lambda: world.get("bgt", "held") is None, "it is gone")
+    assert operator.process.poll() is None
+
+
+def test_what_aws_refuses_is_not_asked_for_again_and_again(world: World, operator: Operator) -> None:
+    fault = world.aws.fault(
+        "error", "ecs", "RegisterTaskDefinition", code="ClientException", message="No Fargate for you", status=400
+    )
+    world.apply("rejected")
+    eventually(lambda: world.condition("rejected", "Stalled"), "AWS's refusal is told")
+    before = world.now()
+
+    world.kubectl("label", "bgt", "rejected", "touched=yes")
+    world.apply("next")
+    eventually(lambda: world.condition("next", "Stalled"), "what came later was worked on")
+    world.aws.remove_fault(fault)
+
+    world.kubectl("annotate", "bgt", "rejected", "bgtask.dev/reconcile-requested-at=now")
+    world.ready("rejected")
+    asked = [
+        one for one in world.aws.journal(since=before, operation="RegisterTaskDefinition") if _is_for(one, "rejected")
+    ]
+    assert [one["outcome"] for one in asked] == ["ok"]
+    assert world.status("rejected")["lastHandledReconcileAt"] == "now"
+    assert operator.process.poll() is None
+
+
+def _finalizers(world: World, name: str) -> list[str]:
+    return (world.get("bgt", name) or {}).get("metadata", {}).get("finalizers", [])
+
+
+def _is_for(entry: dict[str, Any], task: str) -> bool:
+    return entry["params"].get("family", "").endswith(f"_{task}")
+
+
 def _patch(world: World, name: str, **spec: Any) -> None:
     world.kubectl("patch", "bgt", name, "--type=merge", "-p", json.dumps({"spec": spec}))
 

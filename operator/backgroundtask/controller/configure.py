@@ -7,7 +7,7 @@ has forgotten it asks AWS again.
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, assert_never
 
 from backgroundtask.api.metadata import ObjectMeta
@@ -38,7 +38,20 @@ from backgroundtask.plan.runs import has_ended
 from backgroundtask.plan.schedule import Schedule
 from backgroundtask.plan.status import Configured, Paused, Refused, Settled, Subject, Unchanged
 
+LOOK_AGAIN = timedelta(hours=1)
+"""How long a refused spec is left alone: what it was refused for may have changed by then."""
+
 _RIGHTS = frozenset({"NamespaceNotAllowed", "TaskRoleNotOffered", "SecretNotAllowed"})
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """AWS refused a wish, and would again: it is not asked for some time."""
+
+    wish: str  # digest
+    reason: str
+    message: str
+    until: datetime
 
 
 @dataclass(slots=True)
@@ -49,6 +62,7 @@ class Memory:
     suspect: bool = False  # somebody saw AWS differ
     unscheduled_since: datetime | None = None
     retire_at: datetime | None = None
+    refused: Refusal | None = None
 
 
 def configure(
@@ -87,14 +101,18 @@ def release(context: Context, metadata: ObjectMeta, site: Site, *, uses: frozens
 
 
 def _is_due(task: Subject, wanted: Desired, memory: Memory, now: datetime) -> bool:
-    requested = task.metadata.annotations.get(RECONCILE_REQUESTED_AT)
     return (
         memory.suspect
         or not task.is_ready
         or task.status.spec_hash != wanted.digest
-        or requested != task.status.last_handled_reconcile_at
+        or _is_asked_for(task)
         or (memory.retire_at is not None and memory.retire_at <= now)
     )
+
+
+def _is_asked_for(task: Subject) -> bool:
+    requested = task.metadata.annotations.get(RECONCILE_REQUESTED_AT)
+    return requested is not None and requested != task.status.last_handled_reconcile_at
 
 
 def _configured(
@@ -109,6 +127,26 @@ def _configured(
     wanted = desired(context.owner(task.metadata), task.metadata.uid, spec, site)
     if not _is_due(task, wanted, memory, context.now()):
         return Unchanged()
+    refused = memory.refused
+    if refused and refused.wish == wanted.digest and context.now() < refused.until and not _is_asked_for(task):
+        raise Rejected(refused.reason, refused.message)
+    memory.refused = None
+    try:
+        return _bring(context, task, raw, runs, memory, site, wanted)
+    except Rejected as error:
+        memory.refused = Refusal(wanted.digest, error.reason, error.message, context.now() + LOOK_AGAIN)
+        raise
+
+
+def _bring(
+    context: Context,
+    task: Subject,
+    raw: Mapping[str, Any],
+    runs: list[BackgroundTaskRun],
+    memory: Memory,
+    site: Site,
+    wanted: Desired,
+) -> Configured:
     is_new = FINALIZER not in task.metadata.finalizers
     if is_new:
         held = context.kube.add_finalizer(TASKS, raw, FINALIZER)

@@ -5,6 +5,7 @@ is to be told. The run's name is the slot's lock: whoever creates it second find
 objects; what an ECS task means for a run is decided in `plan.runs`.
 """
 
+import threading
 from collections import OrderedDict
 from collections.abc import Iterable
 from typing import Any
@@ -31,16 +32,19 @@ class Ends:
     """ARNs of tasks whose end was recorded by this process: an event that comes again must not revive a deleted run."""
 
     def __init__(self) -> None:
+        self._lock = threading.Lock()
         self._arns: OrderedDict[str, None] = OrderedDict()
 
     def add(self, arn: str) -> None:
         """Remember an ARN; of many the oldest are forgotten."""
-        self._arns[arn] = None
-        while len(self._arns) > _REMEMBERED:
-            self._arns.popitem(last=False)
+        with self._lock:
+            self._arns[arn] = None
+            while len(self._arns) > _REMEMBERED:
+                self._arns.popitem(last=False)
 
     def __contains__(self, arn: str) -> bool:
-        return arn in self._arns
+        with self._lock:
+            return arn in self._arns
 
 
 class Ledger:

@@ -23,6 +23,7 @@ from backgroundtask.controller.templates import Templates
 from backgroundtask.controller.tracker import Tracker
 from backgroundtask.controller.watch import Watcher, watch
 from backgroundtask.controller.workers import Reconcile, Workers
+from backgroundtask.errors import Blocked
 from backgroundtask.kube.cache import Cache
 from backgroundtask.kube.client import connect
 from backgroundtask.kube.events import Recorder
@@ -42,8 +43,7 @@ def run(settings: Settings) -> int:
     tracker = Tracker(context)
     workers = Workers(context.queue, _dispatch(context, tracker), count=settings.workers)
     _list(context)
-    if settings.metrics_port:
-        prometheus_client.start_http_server(settings.metrics_port, registry=metrics.REGISTRY)
+    _serve_metrics(settings.metrics_port)
     workers.start()
     context.queue.add_after(ResyncKey(), settings.resync)
     try:
@@ -76,7 +76,7 @@ def _context(settings: Settings) -> Context:
 
 def _dispatch(context: Context, tracker: Tracker) -> Reconcile:
     tasks = Tasks(context)
-    templates = Templates(context, tracker.follow)
+    templates = Templates(context, tracker)
     resync = Resync(context, tasks.suspect)
 
     def reconcile(key: Key) -> None:
@@ -104,6 +104,15 @@ def _list(context: Context) -> None:
         "Watching %d templates, %d tasks and %d runs as installation %s",
         counts[TEMPLATES], counts[TASKS], counts[RUNS], context.settings.installation,
     )  # fmt: skip
+
+
+def _serve_metrics(port: int) -> None:
+    if not port:
+        return
+    try:
+        prometheus_client.start_http_server(port, registry=metrics.REGISTRY)
+    except OSError as e:
+        raise Blocked("PortUnavailable", f"Port {port} of /metrics cannot be used: {e.strerror}.") from e
 
 
 async def _watch(context: Context) -> None:

@@ -37,6 +37,8 @@ class Resync:
         Raises:
             Expected: AWS or the API server is busy.
         """
+        if key.template and self._context.cache.template(key.template) is None:
+            return
         if key.template:
             self._look_at_aws(key.template)
         else:

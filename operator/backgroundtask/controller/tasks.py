@@ -4,7 +4,7 @@ Level-triggered: it looks at the world as it is, whatever woke it. The AWS side 
 fail apart from each other, so that a refused spec loses no outcome of a run.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -14,7 +14,7 @@ from backgroundtask.api.parsing import parse_task, read_metadata, read_task_part
 from backgroundtask.api.patches import merge_patch
 from backgroundtask.api.run import BackgroundTaskRun
 from backgroundtask.controller import metrics
-from backgroundtask.controller.configure import Memory, configure, release
+from backgroundtask.controller.configure import LOOK_AGAIN, Memory, configure, release
 from backgroundtask.controller.context import Context, log
 from backgroundtask.controller.keys import TaskKey, TemplateKey
 from backgroundtask.controller.ledger import Ends, Ledger
@@ -33,7 +33,6 @@ from backgroundtask.plan.status import (
 )
 
 _PATIENCE = 5  # failures in a row before a busy AWS or API server is worth a line in the status
-_LOOK_AGAIN = 3600.0  # seconds until a refused spec is looked at again
 _AFTER_SLOT = 1.0  # seconds: the task that the slot starts is then on its way, and both are told in one patch
 _CRONJOB_REASONS = {"InvalidSchedule": "UnparseableSchedule"}  # what CronJob's Events call it
 
@@ -70,14 +69,13 @@ class Tasks:
             self._absent(key)
             return
         metadata = read_metadata(raw)
-        if metadata.deletion_timestamp is not None and FINALIZER in metadata.finalizers:
+        if metadata.deletion_timestamp is not None:
             self._part(key, raw, metadata)
             return
         task, refusal = _subject(raw, metadata)
-        ledger = self._ledger(task)
-        ledger.record(self._context.inbox.take(key))
+        ledger, notes = self._ledger(task), self._notes.setdefault(key, _Notes())
+        unrecorded = _trouble(lambda: ledger.record(self._context.inbox.take(key)))
         runs = ledger.runs()
-        notes = self._notes.setdefault(key, _Notes())
         configured = Refused(refusal) if refusal else configure(self._context, task, raw, runs, notes.memory)
         self._write(key, task, configured, runs)
         self._end_runs(task, ledger, notes)
@@ -86,6 +84,8 @@ class Tasks:
                 Kept(succeeded=task.spec.successful_runs_history_limit, failed=task.spec.failed_runs_history_limit)
             )
         self._next_look(key, configured, notes)
+        if unrecorded is not None:
+            raise unrecorded
 
     def _ledger(self, task: Subject) -> Ledger:
         place = None
@@ -138,7 +138,7 @@ class Tasks:
         if isinstance(configured, Refused):
             if not isinstance(configured.error, Rejected):
                 raise configured.error
-            queue.add_after(key, _LOOK_AGAIN)
+            queue.add_after(key, LOOK_AGAIN.total_seconds())
         raw = self._context.cache.task(key.namespace, key.name)
         slot = moment(read_task_status(raw).next_schedule_time) if raw else None
         for due, grace in ((slot, _AFTER_SLOT), (notes.memory.retire_at, 0.0)):
@@ -147,19 +147,20 @@ class Tasks:
 
     def _part(self, key: TaskKey, raw: Mapping[str, Any], metadata: ObjectMeta) -> None:
         """The object is being deleted: take the AWS side down, then let the runs and the object go."""
-        if metadata.annotations.get(PAUSED) == "true":
+        if metadata.annotations.get(PAUSED) == "true" or FINALIZER not in metadata.finalizers:
             return
-        ledger = Ledger(self._context, metadata, logs=None, ends=self._ends)
-        parting = read_task_parting(raw)
+        task, _ = _subject(raw, metadata)
+        ledger, parting = self._ledger(task), read_task_parting(raw)
+        runs = ledger.runs()
         if parting.deletion_policy == "Delete":
-            active = (run.status.task_arn for run in ledger.runs() if not has_ended(run))
-            release(
-                self._context,
-                metadata,
-                self._context.site(parting.launch_template),
-                uses=frozenset(arn for arn in active if arn),
+            uses = frozenset(filter(None, (run.status.task_arn for run in runs if not has_ended(run))))
+            trouble = _trouble(
+                lambda: release(self._context, metadata, self._context.site(parting.launch_template), uses=uses)
             )
-        for run in ledger.runs():
+            if trouble is not None:
+                self._write(key, task, Refused(trouble), runs)
+                raise trouble
+        for run in runs:
             ledger.let_go(run)
         left = self._context.kube.remove_finalizer(TASKS, raw, FINALIZER)
         if left is not None:
@@ -183,6 +184,15 @@ class Tasks:
             metrics.MESSAGES.labels("dropped").inc()
             delivery.stored()
         self._notes.pop(key, None)
+
+
+def _trouble(work: Callable[[], None]) -> Expected | None:
+    """What keeps a piece of work from being done, for whoever has other work that must not wait for it."""
+    try:
+        work()
+    except Expected as error:
+        return error
+    return None
 
 
 def _subject(raw: Mapping[str, Any], metadata: ObjectMeta) -> tuple[Subject, Rejected | None]:

@@ -5,8 +5,8 @@ platform team's, and are only looked at. What AWS refuses later (a role that may
 pulled) shows where it happens.
 """
 
-from collections.abc import Callable, Mapping
-from datetime import UTC, datetime, timedelta
+from collections.abc import Mapping
+from datetime import UTC, datetime
 from typing import Any
 
 from backgroundtask.api.conditions import READY, Verdict, ready, reconciling, settle, stalled
@@ -16,8 +16,10 @@ from backgroundtask.api.parsing import parse_template, read_metadata, read_templ
 from backgroundtask.api.patches import merge_patch
 from backgroundtask.api.template import TemplateSpec, TemplateStatus
 from backgroundtask.aws import Cloud
+from backgroundtask.controller.configure import LOOK_AGAIN
 from backgroundtask.controller.context import Context
 from backgroundtask.controller.keys import TaskKey, TemplateKey
+from backgroundtask.controller.tracker import Tracker
 from backgroundtask.controller.workqueue import Priority
 from backgroundtask.errors import Blocked, Expected, Rejected
 from backgroundtask.kube.resource import TEMPLATES, Ref
@@ -29,19 +31,15 @@ CLUSTER_TAG = f"{TAG_PREFIX}cluster"
 INSTALLATION_TAG = f"{TAG_PREFIX}installation"
 
 _PATIENCE = 5  # failures in a row before a busy AWS is worth a line in the status
-_LOOK_AGAIN = timedelta(hours=1)
 _THERE = ready("Verified", "Cluster, queues, schedule group and log group are there.")
-
-Follow = Callable[[Cloud, TemplateSpec], None]
-"""Begin to read a template's queues."""
 
 
 class Templates:
     """All LaunchTemplates. One key is worked on by one thread at a time."""
 
-    def __init__(self, context: Context, follow: Follow) -> None:
+    def __init__(self, context: Context, tracker: Tracker) -> None:
         self._context = context
-        self._follow = follow
+        self._tracker = tracker
         self._verified: dict[TemplateKey, tuple[str, int, datetime]] = {}
 
     def reconcile(self, key: TemplateKey) -> None:
@@ -53,6 +51,7 @@ class Templates:
         raw = self._context.cache.template(key.name)
         if raw is None:
             self._verified.pop(key, None)
+            self._tracker.forget(key.name)
             return
         metadata = read_metadata(raw)
         if metadata.deletion_timestamp is not None:
@@ -65,13 +64,13 @@ class Templates:
             self._refuse(key, error)
             return
         self._write(key, found, _THERE)
-        self._context.queue.add_after(key, _LOOK_AGAIN.total_seconds(), Priority.RESYNC)
+        self._context.queue.add_after(key, LOOK_AGAIN.total_seconds(), Priority.RESYNC)
 
     def _found(self, key: TemplateKey, raw: Mapping[str, Any], metadata: ObjectMeta) -> Mapping[str, object]:
         """The members of the status that a verification brings; none where the last one still holds."""
         uid, generation, when = self._verified.get(key, ("", -1, datetime.min.replace(tzinfo=UTC)))
         now = self._context.now()
-        if (uid, generation) == (metadata.uid, metadata.generation) and now - when < _LOOK_AGAIN:
+        if (uid, generation) == (metadata.uid, metadata.generation) and now - when < LOOK_AGAIN:
             return {}
         spec = parse_template(raw).spec
         held = self._context.kube.add_finalizer(TEMPLATES, raw, FINALIZER)
@@ -92,7 +91,7 @@ class Templates:
             cloud.queues.describe(arn)
         group = self._own_group(cloud, spec)
         cloud.logs.ensure(spec.logs.group, retention_days=spec.logs.retention_days, tags=spec.tags)
-        self._follow(cloud, spec)
+        self._tracker.follow(name, cloud, spec)
         return {"cluster_arn": cluster.arn, "schedule_group_arn": group}
 
     def _own_group(self, cloud: Cloud, spec: TemplateSpec) -> str:
@@ -123,7 +122,7 @@ class Templates:
     def _refuse(self, key: TemplateKey, error: Expected) -> None:
         if isinstance(error, Rejected):
             self._write(key, {}, stalled(error.reason, error.message))
-            self._context.queue.add_after(key, _LOOK_AGAIN.total_seconds())
+            self._context.queue.add_after(key, LOOK_AGAIN.total_seconds())
             return
         if isinstance(error, Blocked) or self._context.queue.failures(key) >= _PATIENCE:
             self._write(key, {}, reconciling(error.reason, error.message, was_ready="False"))

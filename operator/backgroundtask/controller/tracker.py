@@ -28,24 +28,33 @@ Take = Callable[[Message, Callable[[], None]], None]
 
 
 class Tracker:
-    """One reader a queue; templates may share queues."""
+    """One reader a queue, for as long as a template names it; templates may share queues."""
 
     def __init__(self, context: Context) -> None:
         self._context = context
         self._lock = threading.Lock()
         self._readers: dict[str, Reader] = {}
+        self._named: dict[str, frozenset[str]] = {}  # template -> ARNs of its queues
 
-    def follow(self, cloud: Cloud, spec: TemplateSpec) -> None:
-        """Read the queues of a template from now on. Asking again changes nothing."""
+    def follow(self, template: str, cloud: Cloud, spec: TemplateSpec) -> None:
+        """Read the queues that a template names now, and no longer those that it named before."""
         takers: tuple[tuple[str, Take], ...] = (
             (spec.queues.events, Events(self._context, cloud).take),
             (spec.queues.ticks, DeadLetters(self._context).take),
         )
         with self._lock:
+            self._named[template] = frozenset(arn for arn, _ in takers)
             for arn, take in takers:
                 if arn not in self._readers:
                     self._readers[arn] = Reader(self._context, cloud, arn, take)
                     self._readers[arn].start()
+            self._drop_unnamed()
+
+    def forget(self, template: str) -> None:
+        """The template is gone."""
+        with self._lock:
+            self._named.pop(template, None)
+            self._drop_unnamed()
 
     def stop(self, timeout: float) -> None:
         """End all readers within `timeout` seconds; what is stored by then is still deleted."""
@@ -56,6 +65,10 @@ class Tracker:
         end = time.monotonic() + timeout
         for reader in readers:
             reader.join(max(end - time.monotonic(), 0.0))
+
+    def _drop_unnamed(self) -> None:
+        for arn in self._readers.keys() - frozenset().union(*self._named.values()):
+            self._readers.pop(arn).ask_to_stop()
 
 
 class Reader:

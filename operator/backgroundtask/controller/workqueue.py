@@ -89,6 +89,7 @@ class WorkQueue(Generic[Key]):
                 key = self._pop()
                 if key is not None:
                     self._working[key] = None
+                    self._changed.notify()  # somebody else has to mind the rest, and the timers
                     return key
                 wait = self._until_next(end)
                 if wait is not None and wait <= 0 and end is not None and self._clock() >= end:
