@@ -8,15 +8,16 @@ import difflib
 import re
 from dataclasses import dataclass
 
-from backgroundtask.api.env import EnvSource
 from backgroundtask.api.task import TaskSpec
 from backgroundtask.api.template import TemplateSpec
 from backgroundtask.cron import parse, time_zone, to_aws
 from backgroundtask.errors import Rejected
 from backgroundtask.plan.changes import Desired
-from backgroundtask.plan.definition import Definition, Logs
+from backgroundtask.plan.definition import ROOM_FOR_TAGS, Definition, Logs
 from backgroundtask.plan.names import Owner
 from backgroundtask.plan.schedule import SCHEDULED_TIME, Placement, Schedule, run_task_request
+
+_ARN_PARTS = 7  # arn:aws:secretsmanager:region:account:secret:name, before :json-key:version-stage:version-id
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,7 +39,9 @@ class Site:
             security_groups=tuple(sorted(network.security_groups)),
             public_ip=network.assign_public_ip,
             providers=tuple(
-                (one.capacity_provider, one.weight, one.base or 0) for one in self.spec.capacity_provider_strategy
+                sorted(
+                    (one.capacity_provider, one.weight, one.base or 0) for one in self.spec.capacity_provider_strategy
+                )
             ),
             platform_version=self.spec.platform_version,
         )
@@ -63,7 +66,8 @@ def desired(owner: Owner, uid: str, spec: TaskSpec, site: Site) -> Desired:
     """What AWS has to hold for a task.
 
     Raises:
-        Rejected: NamespaceNotAllowed, TaskRoleNotOffered, SecretNotAllowed, InvalidSchedule or UnknownTimeZone.
+        Rejected: NamespaceNotAllowed, TaskRoleNotOffered, SecretNotAllowed, TooManyTags, InvalidSchedule or
+            UnknownTimeZone.
     """
     refuse_namespace(owner.namespace, site.template, site.spec)
     definition = _definition(owner, spec, site)
@@ -89,7 +93,9 @@ def _definition(owner: Owner, spec: TaskSpec, site: Site) -> Definition:
     secrets = {}
     for one in spec.env:
         if one.value_from:
-            secrets[one.name] = _allowed_secret(one.name, _reference(one.value_from), owner.namespace, site)
+            reference = one.value_from.secrets_manager or one.value_from.ssm_parameter or ""
+            _refuse_secret(one.name, reference, owner.namespace, site)
+            secrets[one.name] = reference
     return Definition(
         owner=owner,
         image=spec.image,
@@ -105,7 +111,19 @@ def _definition(owner: Owner, spec: TaskSpec, site: Site) -> Definition:
         storage=spec.ephemeral_storage_gib,
         stop_timeout=spec.termination_grace_period_seconds,
         logs=logs(owner, site.spec),
-        tags={**spec.tags, **site.spec.tags},
+        tags=_tags(spec, site),
+    )
+
+
+def _tags(spec: TaskSpec, site: Site) -> dict[str, str]:
+    """The tags of both; of two with the same key the template's counts, as it may be the one that costs are told by."""
+    tags = {**spec.tags, **site.spec.tags}
+    if len(tags) <= ROOM_FOR_TAGS:
+        return tags
+    raise Rejected(
+        "TooManyTags",
+        f"spec.tags and the tags of LaunchTemplate {site.template} are {len(tags)} together, and ECS has room for "
+        f"{ROOM_FOR_TAGS}: remove {len(tags) - ROOM_FOR_TAGS}.",
     )
 
 
@@ -149,19 +167,19 @@ def _task_role(name: str | None, site: Site) -> str | None:
     raise Rejected("TaskRoleNotOffered", f"LaunchTemplate {site.template} offers no task role named {name}: {hint}")
 
 
-def _allowed_secret(variable: str, reference: str, namespace: str, site: Site) -> str:
-    for pattern in site.spec.secrets:
-        if _matches(pattern.replace("{namespace}", namespace), reference):
-            return reference
+def _refuse_secret(variable: str, reference: str, namespace: str, site: Site) -> None:
+    """Refuse what no pattern allows. Judged is the secret, not which key or version of it: these are the user's words.
+
+    With them an ARN could be continued until it looks like one of another secret.
+    """
+    secret = ":".join(reference.split(":")[:_ARN_PARTS])
+    if any(_matches(pattern.replace("{namespace}", namespace), secret) for pattern in site.spec.secrets):
+        return
     raise Rejected(
         "SecretNotAllowed",
         f"The secret of env variable {variable} matches none of spec.secrets of LaunchTemplate {site.template} "
         f"for namespace {namespace}: use one that it allows, or ask its owner.",
     )
-
-
-def _reference(source: EnvSource) -> str:
-    return source.secrets_manager or source.ssm_parameter or ""
 
 
 def _matches(pattern: str, text: str) -> bool:

@@ -1,10 +1,10 @@
 """What an ECS task is doing, and how it ended: from the container that is ours, never from the first one of a list.
 
-A task that stopped succeeded if and only if its container `aws-bg-task` exited with 0. A missing container or exit code
-never counts as success (ECS leaves them out where the task failed to start).
+A task that stopped succeeded if and only if its container `aws-bg-task` exited with 0 and nothing cut it short: a
+missing container or exit code never counts as success (ECS leaves them out where the task failed to start), nor does
+the 0 of a container that AWS interrupted, since many exit so on SIGTERM with their work undone.
 """
 
-import re
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -12,15 +12,25 @@ from backgroundtask.api.phases import Phase
 
 _TEXT_LENGTH = 512
 _SIGKILL = 137
-_CAUSES = (  # the words of a stopped reason or a container's reason → what a person calls it
-    ("OutOfMemory", "OutOfMemory"),
-    ("CannotPullContainerError", "ImagePullFailed"),
-    ("CannotPullImageManifestError", "ImagePullFailed"),
-    ("ResourceInitializationError: unable to pull secrets", "SecretUnavailable"),
-    ("secret", "SecretUnavailable"),
+_ENDED = frozenset({"STOPPED", "DELETED"})
+_UNFINISHED = frozenset({"TaskFailedToStart", "SpotInterruption", "TerminationNotice"})  # whatever the exit code says
+_BY_OTHERS = {  # a stop code that says who ended the task; the reason beside it is then anybody's text
+    "SpotInterruption": "SpotInterruption",
+    "TerminationNotice": "SpotInterruption",
+    "InfrastructureHealth": "InfrastructureFailed",
+    "UserInitiated": "Stopped",
+    "ServiceSchedulerInitiated": "Stopped",
+}
+_CAUSES = (  # words of a stopped reason or a container's reason → what a person calls it; the first that fits counts
+    ("CannotPull", "ImagePullFailed"),
     ("CannotStartContainerError", "ContainerCannotStart"),
     ("CannotCreateContainerError", "ContainerCannotStart"),
+    ("OutOfMemory", "OutOfMemory"),
+    ("ecr registry auth", "ImagePullFailed"),
+    ("retrieve secret", "SecretUnavailable"),
+    ("unable to pull secrets", "SecretUnavailable"),
     ("network interface", "NetworkUnavailable"),
+    ("EphemeralStorage", "StorageUnavailable"),
     ("ResourceInitializationError", "ResourceInitializationFailed"),
     ("Capacity is unavailable", "CapacityUnavailable"),
 )
@@ -51,6 +61,11 @@ class Task:
         return self.arn.rpartition(":")[2].split("/")[1]
 
     @property
+    def has_ended(self) -> bool:
+        """ECS has nothing more to tell of it. DELETED comes after STOPPED ("Amazon ECS task lifecycle")."""
+        return self.last_status in _ENDED
+
+    @property
     def id(self) -> str:
         """The last part of the ARN, which ECS uses in the names of log streams."""
         return self.arn.rpartition("/")[2]
@@ -67,11 +82,12 @@ class Outcome:
 
 def outcome(task: Task) -> Outcome:
     """The phase that a task gives its run."""
-    if task.last_status == "STOPPED":
+    if task.has_ended:
         return _ended(task)
-    if task.last_status in {"PROVISIONING", "PENDING", "ACTIVATING"}:
-        return Outcome(phase="Launching", reason="Launching", message="ECS is starting the task.")
-    return Outcome(phase="Running", reason="Running", message="The task runs.")
+    # A task that cannot start goes straight to DEPROVISIONING: what comes after RUNNING does not tell that it ran.
+    if task.last_status == "RUNNING" or task.started_at:
+        return Outcome(phase="Running", reason="Running", message="The task runs.")
+    return Outcome(phase="Launching", reason="Launching", message="The container has not started yet.")
 
 
 def plain(text: str) -> str:
@@ -81,22 +97,22 @@ def plain(text: str) -> str:
 
 
 def _ended(task: Task) -> Outcome:
-    if task.exit_code == 0:
+    if task.exit_code == 0 and task.stop_code not in _UNFINISHED:
         return Outcome(phase="Succeeded", reason="Succeeded", message="The container exited with code 0.")
     why = plain(": ".join(filter(None, (task.stopped_reason, task.container_reason))))
     return Outcome(phase="Failed", reason=_failure(task), message=_sentence(task, why))
 
 
 def _failure(task: Task) -> str:
-    words = f"{task.stopped_reason} {task.container_reason}"
-    if task.stop_code in {"SpotInterruption", "TerminationNotice"}:
-        return "SpotInterruption"
-    cause = next((name for word, name in _CAUSES if re.search(re.escape(word), words, re.IGNORECASE)), None)
-    if cause == "OutOfMemory" or task.exit_code is None or task.stop_code == "TaskFailedToStart":
-        return cause or ("FailedToStart" if task.stop_code == "TaskFailedToStart" else "ExitCodeMissing")
-    if task.stop_code in {"UserInitiated", "ServiceSchedulerInitiated"}:
-        return "Stopped"
-    return "NonZeroExitCode"
+    if task.stop_code in _BY_OTHERS:
+        return _BY_OTHERS[task.stop_code]
+    words = f"{task.stopped_reason} {task.container_reason}".lower()
+    cause = next((name for word, name in _CAUSES if word.lower() in words), None)
+    if task.stop_code == "TaskFailedToStart":
+        return cause or "FailedToStart"
+    if task.exit_code is None:
+        return cause or "ExitCodeMissing"
+    return cause if cause == "OutOfMemory" else "NonZeroExitCode"
 
 
 def _sentence(task: Task, why: str) -> str:

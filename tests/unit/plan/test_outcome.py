@@ -1,0 +1,288 @@
+"""How a task stands: by the container that is ours, and with a word for every way in which ECS ends one."""
+
+from dataclasses import replace
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from backgroundtask.aws.tasks import task_of
+from backgroundtask.plan.outcome import Outcome, Task, outcome, plain
+
+TASK = Task(
+    arn="arn:aws:ecs:eu-west-1:123456789012:task/jobs/0123abcd",
+    definition_arn="arn:aws:ecs:eu-west-1:123456789012:task-definition/bgt_prod_reports_nightly:7",
+    version=3,
+    last_status="RUNNING",
+    desired_status="RUNNING",
+)
+STARTED = datetime(2026, 11, 21, 3, 0, 30, tzinfo=UTC)
+STOP_CODES = [
+    None,
+    "TaskFailedToStart",
+    "EssentialContainerExited",
+    "UserInitiated",
+    "ServiceSchedulerInitiated",
+    "SpotInterruption",
+    "TerminationNotice",
+    "InfrastructureHealth",
+    "NewerThanWeAre",
+]
+PULL = "ResourceInitializationError: unable to pull secrets or registry auth:"
+EXITED = "Essential container in task exited"
+
+
+def stopped(**seen: Any) -> Outcome:
+    return outcome(replace(TASK, last_status="STOPPED", desired_status="STOPPED", **seen))
+
+
+@pytest.mark.parametrize(
+    ("status", "started", "phase", "why"),
+    [
+        ("PROVISIONING", None, "Launching", "ECS makes its network interface"),
+        ("PENDING", None, "Launching", "ECS pulls its image"),
+        ("ACTIVATING", None, "Launching", "not yet there for others"),
+        ("RUNNING", STARTED, "Running", "it runs"),
+        ("RUNNING", None, "Running", "the status says so, even without a time"),
+        ("DEACTIVATING", STARTED, "Running", "it ran; how it ends is known at STOPPED"),
+        ("STOPPING", STARTED, "Running", "SIGTERM was sent"),
+        ("DEPROVISIONING", STARTED, "Running", "its containers are gone, its exit code is not told yet"),
+        ("DEPROVISIONING", None, "Launching", "it never started, so it never runs"),
+        ("STOPPING", None, "Launching", "stopped before it started"),
+        ("HIBERNATING", None, "Launching", "a status that ECS may have one day, before the start"),
+        ("HIBERNATING", STARTED, "Running", "and after it"),
+    ],
+)
+def test_a_task_that_has_not_ended_launches_until_it_has_started(
+    status: str, started: datetime | None, phase: str, why: str
+) -> None:
+    seen = outcome(replace(TASK, last_status=status, started_at=started))
+
+    assert (seen.phase, seen.reason) == (phase, phase), why
+    assert seen.message.endswith(".")
+
+
+@pytest.mark.parametrize("status", ["PROVISIONING", "PENDING", "RUNNING", "DEACTIVATING", "STOPPING", "DEPROVISIONING"])
+def test_an_exit_code_ends_nothing_before_the_task_has_stopped(status: str) -> None:
+    seen = outcome(replace(TASK, last_status=status, exit_code=0, stop_code="EssentialContainerExited"))
+
+    assert seen.phase in {"Launching", "Running"}
+
+
+@pytest.mark.parametrize("status", ["STOPPED", "DELETED"])
+def test_a_task_has_ended_when_ecs_has_nothing_more_to_tell(status: str) -> None:
+    seen = outcome(replace(TASK, last_status=status, exit_code=0))
+
+    assert seen == Outcome(phase="Succeeded", reason="Succeeded", message="The container exited with code 0.")
+
+
+@given(
+    code=st.sampled_from(STOP_CODES),
+    exit_code=st.none() | st.integers(0, 255),
+    stopped_reason=st.text(max_size=40),
+    container_reason=st.text(max_size=40),
+)
+def test_only_exit_code_0_is_success_and_only_where_nothing_cut_the_task_short(
+    code: str | None, exit_code: int | None, stopped_reason: str, container_reason: str
+) -> None:
+    seen = stopped(
+        stop_code=code, exit_code=exit_code, stopped_reason=stopped_reason, container_reason=container_reason
+    )
+
+    succeeded = exit_code == 0 and code not in {"TaskFailedToStart", "SpotInterruption", "TerminationNotice"}
+    assert seen.phase == ("Succeeded" if succeeded else "Failed")
+    assert seen.reason.isalnum()
+    assert seen.message.isprintable()
+
+
+@pytest.mark.parametrize(
+    ("seen", "reason"),
+    [
+        ({"stop_code": "EssentialContainerExited", "exit_code": 3, "stopped_reason": EXITED}, "NonZeroExitCode"),
+        ({"stop_code": "EssentialContainerExited", "exit_code": 137, "stopped_reason": EXITED}, "NonZeroExitCode"),
+        ({"stop_code": None, "exit_code": 1}, "NonZeroExitCode"),
+        ({"stop_code": "NewerThanWeAre", "exit_code": 1}, "NonZeroExitCode"),
+        (
+            {
+                "stop_code": "EssentialContainerExited",
+                "exit_code": 137,
+                "stopped_reason": EXITED,
+                "container_reason": "OutOfMemoryError: Container killed due to memory usage",
+            },
+            "OutOfMemory",
+        ),
+        (
+            {
+                "stop_code": "EssentialContainerExited",
+                "stopped_reason": "OutOfMemoryError: container killed due to high memory usage",
+            },
+            "OutOfMemory",
+        ),
+        ({"stop_code": "SpotInterruption", "stopped_reason": "Your Spot Task was interrupted."}, "SpotInterruption"),
+        ({"stop_code": "SpotInterruption", "exit_code": 143}, "SpotInterruption"),
+        ({"stop_code": "SpotInterruption", "exit_code": 0}, "SpotInterruption"),
+        ({"stop_code": "TerminationNotice", "exit_code": 0}, "SpotInterruption"),
+        ({"stop_code": "InfrastructureHealth", "exit_code": 137}, "InfrastructureFailed"),
+        ({"stop_code": "UserInitiated", "exit_code": 143, "stopped_reason": "Task stopped by user"}, "Stopped"),
+        ({"stop_code": "UserInitiated", "stopped_reason": "Task stopped by user"}, "Stopped"),
+        (
+            {"stop_code": "UserInitiated", "stopped_reason": "BackgroundTask reports/retrieve secret was deleted"},
+            "Stopped",
+        ),
+        ({"stop_code": "UserInitiated", "stopped_reason": "OutOfMemory, said Ann", "exit_code": 1}, "Stopped"),
+        ({"stop_code": "ServiceSchedulerInitiated", "exit_code": 143}, "Stopped"),
+        ({"stop_code": "EssentialContainerExited", "stopped_reason": EXITED}, "ExitCodeMissing"),
+        ({"stop_code": None}, "ExitCodeMissing"),
+        ({"stop_code": "TaskFailedToStart"}, "FailedToStart"),
+        ({"stop_code": "TaskFailedToStart", "exit_code": 0}, "FailedToStart"),
+        ({"stop_code": "TaskFailedToStart", "exit_code": 1}, "FailedToStart"),
+    ],
+    ids=str,
+)
+def test_every_end_has_its_word(seen: dict[str, Any], reason: str) -> None:
+    end = stopped(**seen)
+
+    assert (end.phase, end.reason) == ("Failed", reason)
+
+
+@pytest.mark.parametrize(
+    ("words", "reason"),
+    [
+        ("CannotPullContainerError: pull image manifest has been retried 5 time(s): i/o timeout", "ImagePullFailed"),
+        ("CannotPullImageManifestError: Error response from daemon: manifest unknown", "ImagePullFailed"),
+        ("CannotPullECRContainerError: AccessDeniedException", "ImagePullFailed"),
+        ("CannotPullContainerError: secrets-sync: unable to retrieve secret from asm", "ImagePullFailed"),
+        (
+            f"{PULL} execution resource retrieval failed: unable to retrieve ecr registry auth: service call has been retried 3 time(s)",
+            "ImagePullFailed",
+        ),
+        (
+            f"{PULL} execution resource retrieval failed: unable to retrieve secret from asm: service call has been retried 1 time(s): AccessDenied",
+            "SecretUnavailable",
+        ),
+        (
+            "ResourceInitializationError: unable to retrieve secrets from ssm: invalid parameters: /reports/db",
+            "SecretUnavailable",
+        ),
+        (f"{PULL} no route", "SecretUnavailable"),
+        (
+            'CannotStartContainerError: ResourceInitializationError: runtime task: exec: "retrieve secret": not found',
+            "ContainerCannotStart",
+        ),
+        ("CannotCreateContainerError: invalid mount", "ContainerCannotStart"),
+        ("Timeout waiting for network interface provisioning to complete.", "NetworkUnavailable"),
+        (
+            "Unexpected EC2 error while attempting to Create Network Interface in subnet 'subnet-1': AuthFailure",
+            "NetworkUnavailable",
+        ),
+        ("Timeout waiting for EphemeralStorage provisioning to complete.", "StorageUnavailable"),
+        (
+            "ResourceInitializationError: failed to validate logger args: no such log group",
+            "ResourceInitializationFailed",
+        ),
+        ("Capacity is unavailable at this time. Please try again later", "CapacityUnavailable"),
+        ("Something that ECS says one day", "FailedToStart"),
+    ],
+)
+@pytest.mark.parametrize("where", ["stopped_reason", "container_reason"])
+def test_a_task_that_failed_to_start_is_told_by_what_ecs_says_of_it(words: str, reason: str, where: str) -> None:
+    end = stopped(stop_code="TaskFailedToStart", **{where: words})
+
+    assert (end.phase, end.reason) == ("Failed", reason)
+    assert end.message == f"The container did not report an exit code: {words}"
+
+
+def test_a_cause_is_told_even_where_the_stop_code_is_missing() -> None:
+    assert stopped(stopped_reason="CannotPullContainerError: no such tag").reason == "ImagePullFailed"
+
+
+@pytest.mark.parametrize("words", ["CannotPullContainerError", "Capacity is unavailable", "network interface"])
+def test_a_container_that_exited_did_start_whatever_else_is_said(words: str) -> None:
+    end = stopped(stop_code="EssentialContainerExited", exit_code=1, stopped_reason=words)
+
+    assert end.reason == "NonZeroExitCode"
+
+
+@pytest.mark.parametrize(
+    ("seen", "message"),
+    [
+        ({"exit_code": 3}, "The container exited with code 3."),
+        ({"exit_code": 3, "stopped_reason": EXITED}, f"The container exited with code 3: {EXITED}"),
+        ({"exit_code": 137}, "The container was killed (exit code 137)."),
+        (
+            {"exit_code": 137, "container_reason": "OutOfMemoryError"},
+            "The container was killed (exit code 137): OutOfMemoryError",
+        ),
+        ({}, "The container did not report an exit code."),
+        ({"stopped_reason": "a", "container_reason": "b"}, "The container did not report an exit code: a: b"),
+        (
+            {"exit_code": 0, "stop_code": "SpotInterruption", "stopped_reason": "Your Spot Task was interrupted."},
+            "The container exited with code 0: Your Spot Task was interrupted.",
+        ),
+    ],
+    ids=str,
+)
+def test_the_sentence_tells_the_exit_code_and_what_was_said(seen: dict[str, Any], message: str) -> None:
+    assert stopped(**seen).message == message
+
+
+@pytest.mark.parametrize(
+    ("containers", "phase", "why"),
+    [
+        ([{"name": "proxy", "exitCode": 0}, {"name": "aws-bg-task", "exitCode": 1}], "Failed", "ours failed"),
+        ([{"name": "proxy", "exitCode": 1}, {"name": "aws-bg-task", "exitCode": 0}], "Succeeded", "ours did not"),
+        (
+            [{"name": "aws-bg-task", "exitCode": 1}, {"name": "proxy", "exitCode": 0}],
+            "Failed",
+            "the order is no matter",
+        ),
+        ([{"name": "proxy", "exitCode": 0}], "Failed", "a sidecar's exit code never counts"),
+        ([{"name": "aws-bg-task"}], "Failed", "no exit code"),
+        ([], "Failed", "no container"),
+        (None, "Failed", "no list of containers"),
+    ],
+)
+def test_only_the_container_of_ours_decides(containers: list[dict[str, Any]] | None, phase: str, why: str) -> None:
+    detail = {
+        "taskArn": TASK.arn,
+        "taskDefinitionArn": TASK.definition_arn,
+        "version": 5,
+        "lastStatus": "STOPPED",
+        "desiredStatus": "STOPPED",
+        "stopCode": "EssentialContainerExited",
+        **({} if containers is None else {"containers": containers}),
+    }
+
+    assert outcome(task_of(detail)).phase == phase, why
+
+
+@given(st.text())
+def test_a_text_of_a_tenant_becomes_one_printable_line_of_bounded_length(text: str) -> None:
+    line = plain(text)
+
+    assert line.isprintable()
+    assert len(line) <= 512
+    assert line == line.strip()
+    assert plain(line) == line
+
+
+@pytest.mark.parametrize(
+    ("text", "line"),
+    [
+        ("one\ntwo\r\n\tthree", "one two three"),
+        ("\x1b[31mred\x1b[0m", "[31mred [0m"),
+        ("left\u202eright", "left right"),
+        ("  spaces   inside  ", "spaces inside"),
+        ("ä€", "ä€"),
+        ("x" * 512, "x" * 512),
+        ("x" * 513, "x" * 511 + "…"),
+    ],
+)
+def test_what_would_move_a_terminals_cursor_is_a_space(text: str, line: str) -> None:
+    assert plain(text) == line
+
+
+def test_a_tasks_arn_tells_its_cluster_and_its_id() -> None:
+    assert (TASK.cluster, TASK.id) == ("jobs", "0123abcd")
