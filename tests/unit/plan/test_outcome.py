@@ -155,11 +155,11 @@ def test_every_end_has_its_word(seen: dict[str, Any], reason: str) -> None:
         ("CannotPullECRContainerError: AccessDeniedException", "ImagePullFailed"),
         ("CannotPullContainerError: secrets-sync: unable to retrieve secret from asm", "ImagePullFailed"),
         (
-            f"{PULL} execution resource retrieval failed: unable to retrieve ecr registry auth: service call has been retried 3 time(s)",
+            f"{PULL} execution resource retrieval failed: unable to retrieve ecr registry auth: no route",
             "ImagePullFailed",
         ),
         (
-            f"{PULL} execution resource retrieval failed: unable to retrieve secret from asm: service call has been retried 1 time(s): AccessDenied",
+            f"{PULL} execution resource retrieval failed: unable to retrieve secret from asm: AccessDenied",
             "SecretUnavailable",
         ),
         (
