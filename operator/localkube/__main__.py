@@ -48,7 +48,7 @@ _output = click.option("-o", "--output", type=click.Choice(["text", "json"]), de
 
 @click.group(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"]})
 def main() -> None:
-    r"""Run a real Kubernetes API server, etcd and controller manager on this machine, without containers.
+    """Run a real Kubernetes API server, etcd and controller manager on this machine, without containers.
 
     There are no nodes: pods stay Pending. Owner references, namespaces, ServiceAccount tokens, CRDs, admission and
     RBAC work as in any cluster.
@@ -64,12 +64,15 @@ def main() -> None:
       eval "$(localkube env --dir /tmp/kube)"
       kubectl get namespaces
       localkube down --dir /tmp/kube --purge
-    """
+    """  # noqa: D301 - \b is click's, to keep the lines
 
 
 @main.command()
 def build() -> None:
-    """Build what is missing, without starting anything; prints where the programs are."""
+    """Build what is missing; print where it is.
+
+    Starts nothing.
+    """
     with _terminable():
         binaries = ensure_binaries(Console(time.monotonic))
     for path in (binaries.kube_apiserver, binaries.kube_controller_manager, binaries.etcd, binaries.kubectl):
@@ -101,7 +104,10 @@ def up(folder: Path, output: str) -> None:
 @_dir
 @click.option("--purge", is_flag=True, help="Also remove the cluster's files, its objects among them.")
 def down(folder: Path, *, purge: bool) -> None:
-    """End the cluster of a folder; its objects stay for the next `up` unless purged."""
+    """End the cluster of a folder.
+
+    Its objects stay for the next `up` unless purged.
+    """
     ended = state.down(folder, purge=purge)
     click.echo(f"Ended {', '.join(ended)}." if ended else f"No cluster runs in {folder}.", err=True)
 
@@ -110,7 +116,10 @@ def down(folder: Path, *, purge: bool) -> None:
 @_dir
 @_output
 def status(folder: Path, output: str) -> None:
-    """Tell whether the cluster of a folder runs; exit code 3 unless all of it does."""
+    """Tell whether the cluster of a folder runs.
+
+    Exit code 3 unless all of it does.
+    """
     found = state.status(folder)
     if output == "json":
         click.echo(json.dumps(found))
@@ -124,7 +133,10 @@ def status(folder: Path, output: str) -> None:
 @_dir
 @_output
 def env(folder: Path, output: str) -> None:
-    """Print what to export to use the cluster: KUBECONFIG, and PATH with the kubectl that fits."""
+    """Print what to export to use the cluster.
+
+    That is KUBECONFIG, and PATH with the kubectl that fits.
+    """
     variables = _running(folder).env
     if output == "json":
         click.echo(json.dumps(variables))

@@ -5,7 +5,7 @@ from pathlib import Path
 import click
 
 
-@click.command()
+@click.command(short_help="Print the CRDs, or write them into a directory.")
 @click.option(
     "--output-dir",
     type=click.Path(file_okay=False, path_type=Path),

@@ -75,7 +75,7 @@ class Zone(click.ParamType[str]):
         return value
 
 
-@click.command()
+@click.command(short_help="Show what a schedule becomes in AWS, and its runs.")
 @click.argument("expression")
 @click.option("--time-zone", type=Zone(), default="UTC", show_default=True, help="IANA name, such as Europe/Berlin.")
 @click.option("--after", type=Moment(), help="Runs after this moment.  [default: now]")

@@ -5,6 +5,7 @@ import click
 from backgroundtask.cli.controller import controller
 from backgroundtask.cli.crd import crd
 from backgroundtask.cli.cron import cron
+from backgroundtask.cli.demo import demo
 from backgroundtask.cli.local import local
 
 
@@ -14,5 +15,5 @@ def main() -> None:
     """Background jobs on Amazon ECS, as Kubernetes objects."""
 
 
-for command in (controller, crd, cron, local):
+for command in (controller, crd, cron, demo, local):
     main.add_command(command)

@@ -1,22 +1,25 @@
 """The world on a laptop: a real API server, an AWS, the operator, each a process that outlives the command.
 
-What was started is remembered in a folder, so that another `bgt` finds and ends it. Starting twice is fine: what runs
-is left alone, what does not is started, and data of earlier starts is still there.
+What was started is remembered in a folder at once, so that another `bgt` finds and ends it. Starting twice is fine:
+what runs is left alone; objects of earlier starts are still there, and what a fresh localaws lacks is made anew.
 """
 
+import fcntl
 import json
 import os
-import shutil
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Mapping
-from contextlib import suppress
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 from backgroundtask.api.crds import crd_files
+from backgroundtask.api.names import RECONCILE_REQUESTED_AT
+from backgroundtask.cli import environment
 from backgroundtask.cli.provision import provision
 from backgroundtask.errors import Blocked
 from localkube import Cluster, Console, LocalkubeError, ensure_binaries
@@ -26,16 +29,20 @@ from localkube.process import ProcessId, wait_until
 
 INSTALLATION = "local"
 LOG_GROUP = f"/bgt/{INSTALLATION}"
+OPERATOR, LOCALAWS = "operator", "localaws"
 
 _READY_SECONDS = 60.0
+_GRACE_SECONDS = 25.0  # the operator needs 20 at most
 _STATE = "bgt-local.json"
+_AWS_READY = "aws-ready.json"
+_APPLY = ("apply", "--server-side", "--force-conflicts", "-f", "-")
 Say = Callable[[str], None]
 
 
 def default_folder() -> Path:
     """Where the world lives unless told otherwise: `$XDG_STATE_HOME/bgtask/local`, or below `~/.local/state`."""
-    home = os.environ.get("XDG_STATE_HOME") or str(Path("~/.local/state").expanduser())
-    return Path(home) / "bgtask" / "local"
+    home = os.environ.get("XDG_STATE_HOME") or "~/.local/state"
+    return Path(home, "bgtask", "local").expanduser()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,167 +50,199 @@ class Stack:
     """The world in a folder: the environment to use it, and its processes by name."""
 
     folder: Path
-    env: Mapping[str, str]
-    processes: Mapping[str, ProcessId]
+    env: Mapping[str, str] = field(default_factory=dict)
+    processes: Mapping[str, ProcessId] = field(default_factory=dict)
 
     def as_json(self) -> dict[str, Any]:
         """What `-o json` prints: `env`, `dir`, `pids`."""
         pids = {name: process.pid for name, process in self.processes.items() if process.alive()}
         return {"env": dict(self.env), "dir": str(self.folder), "pids": pids}
 
+    def runs(self, name: str) -> bool:
+        """Whether the process of that name lives."""
+        return name in self.processes and self.processes[name].alive()
+
+    def end(self, name: str) -> None:
+        """End the process of that name; one that does not run is fine."""
+        if self.runs(name):
+            self.processes[name].end(_GRACE_SECONDS)
+
+    def log(self, name: str) -> Path:
+        """The file that a process of ours writes to."""
+        return self.folder / f"{name}.log"
+
+    def kubectl(self, *arguments: str, stdin: str | None = None) -> str:
+        """Run kubectl in this world and return what it prints.
+
+        Raises:
+            Blocked: it failed; with what it says.
+        """
+        program = Path(self.env["PATH"].split(os.pathsep)[0]) / "kubectl"
+        done = subprocess.run(
+            [program, *arguments], input=stdin, capture_output=True, text=True, check=False, env=dict(self.env)
+        )
+        if done.returncode:
+            raise Blocked("KubectlFailed", f"kubectl {arguments[0]}: {done.stderr.strip()}")
+        return done.stdout
+
+    def with_(self, *, env: Mapping[str, str] | None = None, processes: Mapping[str, ProcessId] | None = None) -> Self:
+        """This world with more in it, remembered from now on."""
+        grown = replace(self, env={**self.env, **(env or {})}, processes={**self.processes, **(processes or {})})
+        grown.save()
+        return grown
+
     def save(self) -> None:
         """Remember it, whole or not at all."""
         processes = {name: {"pid": one.pid, "started": one.started} for name, one in self.processes.items()}
         fresh = self.folder / f"{_STATE}.new"
-        fresh.touch(mode=0o600)
+        fresh.touch(mode=0o600)  # it holds credentials
         fresh.write_text(json.dumps({"env": dict(self.env), "processes": processes}, indent=2))
         fresh.replace(self.folder / _STATE)
 
 
 def load(folder: Path) -> Stack | None:
-    """The world that was started in a folder; None where there is none."""
+    """The world that was started in a folder; None where there is none. Blocked (NotOurs) if it cannot be read."""
     try:
         content = json.loads((folder / _STATE).read_text())
         processes = {name: ProcessId(**one) for name, one in content["processes"].items()}
-        return Stack(folder=folder, env=content["env"], processes=processes)
-    except FileNotFoundError:
+        return Stack(folder=folder, env=dict(content["env"]), processes=processes)
+    except (FileNotFoundError, NotADirectoryError):
         return None
-    except (ValueError, KeyError, TypeError) as e:
+    except (ValueError, KeyError, TypeError, AttributeError) as e:
         raise Blocked("NotOurs", f"{folder / _STATE} cannot be read: remove it, or give another --dir.") from e
 
 
 def up(folder: Path, *, operator: bool, aws_endpoint_url: str | None, say: Say) -> Stack:
-    """Start what does not run yet, and return when all of it is ready.
-
-    Raises:
-        Blocked: something does not start; the message names its log.
-    """
+    """Start what does not run yet, and return when all of it is ready; Blocked names the log of what does not start."""
     folder = folder.expanduser().resolve()
-    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-    known = load(folder)
-    kube = _kubernetes(folder / "kube", say)
-    processes = dict(known.processes) if known else {}
-    aws = _aws(folder, processes, aws_endpoint_url, say)
-    stack = Stack(folder=folder, env={**kube.env, **aws}, processes={**processes, **kube.components})
-    stack.save()
-    _furnish(kube.kubectl, stack.env, say)
-    if operator and not _runs(processes, "operator"):
-        say("Starting the operator")
-        processes["operator"] = _operator(folder, stack.env)
-        stack = Stack(folder=folder, env=stack.env, processes={**processes, **kube.components})
-        stack.save()
-        _await_ready(kube.kubectl, stack)
-    return stack
+    with _claimed(folder):
+        before = load(folder) or Stack(folder=folder)
+        stack = _with_kubernetes(before, say)
+        stack = _with_aws(stack, aws_endpoint_url, say)
+        is_another_aws = stack.env["AWS_ENDPOINT_URL"] != before.env.get("AWS_ENDPOINT_URL")
+        if is_another_aws:
+            stack.end(OPERATOR)
+        _furnish(stack, say)
+        if is_another_aws:
+            _ask_for_reconciles(stack)
+        return _with_operator(stack, say) if operator and not stack.runs(OPERATOR) else stack
 
 
 def down(folder: Path, *, purge: bool) -> list[str]:
     """End the world in a folder, the operator first; the names of what still ran. With `purge` its data goes, too."""
     folder = folder.expanduser().resolve()
-    stack = load(folder)
-    ended = []
-    for name in ("operator", "localaws"):
-        process = stack.processes.get(name) if stack else None
-        if process is not None and process.alive():
-            process.end(grace=25.0)
-            ended.append(name)
-    with suppress(LocalkubeError):
+    stack = load(folder) or Stack(folder=folder)
+    ended = [name for name in (OPERATOR, LOCALAWS) if stack.runs(name)]
+    for name in ended:
+        stack.end(name)
+    try:
         ended += kube_down(folder / "kube", purge=purge)
-    for name in (_STATE, "aws-ready.json", *(("operator.log", "localaws.log") if purge else ())):
-        (folder / name).unlink(missing_ok=True)
+    except LocalkubeError as e:
+        raise Blocked("KubernetesNotEnded", f"{e}.") from e
+    logs = (stack.log(OPERATOR), stack.log(LOCALAWS)) if purge else ()
+    for path in (folder / _STATE, folder / _AWS_READY, *logs):
+        path.unlink(missing_ok=True)
+    with suppress(OSError):  # somebody's file keeps the folder
+        folder.rmdir()
     return ended
 
 
-def _runs(processes: Mapping[str, ProcessId], name: str) -> bool:
-    return name in processes and processes[name].alive()
+@contextmanager
+def _claimed(folder: Path) -> Iterator[None]:
+    """Have the folder, for one `up` at a time; the kernel lets go of it however this process ends."""
+    try:
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        claim = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    except OSError as e:
+        raise Blocked("FolderNotWritable", f"{folder} cannot be used ({e.strerror}): give another --dir.") from e
+    try:
+        fcntl.flock(claim, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        yield
+    except BlockingIOError:
+        raise Blocked("Starting", f"Another bgt starts the world in {folder}: wait for it.") from None
+    finally:
+        os.close(claim)
 
 
-def _kubernetes(folder: Path, say: Say) -> KubeState:
+def _with_kubernetes(stack: Stack, say: Say) -> Stack:
+    folder = stack.folder / "kube"
     try:
         state = KubeState.load(folder)
         if state is None or state.health != "running":
             binaries = ensure_binaries(Console(time.monotonic))
+            stack.end(OPERATOR)  # it would go on asking the old one
             say("Starting Kubernetes")
             kube_down(folder)
             Cluster(folder, binaries=binaries, detached=True).start()
             state = KubeState.load(folder)
     except LocalkubeError as e:
-        raise Blocked("KubernetesNotStarted", str(e)) from e
+        raise Blocked("KubernetesNotStarted", f"{e}.") from e
     if state is None:
         raise Blocked("KubernetesNotStarted", f"Kubernetes ended at once: see the logs in {folder}.")
-    return state
+    cache = {
+        "KUBECACHEDIR": str(folder / ".kube" / "cache")
+    }  # ports are used again: what a home caches may be another's
+    return stack.with_(env={**state.env, **cache}, processes=state.components)
 
 
-def _aws(folder: Path, processes: dict[str, ProcessId], url: str | None, say: Say) -> dict[str, str]:
-    region = os.environ.get("AWS_REGION") or os.environ.get("AWS_DEFAULT_REGION") or "eu-west-1"
+def _with_aws(stack: Stack, url: str | None, say: Say) -> Stack:
+    if url is not None and stack.runs(LOCALAWS):
+        raise Blocked("AnotherAws", f"localaws runs in {stack.folder}: end it with `bgt local down` first.")
     if url is not None:
-        return {"AWS_ENDPOINT_URL": url, "AWS_REGION": region, **_credentials()}
-    ready = folder / "aws-ready.json"
-    if not _runs(processes, "localaws"):
-        say("Starting localaws")
-        ready.unlink(missing_ok=True)
-        command = [sys.executable, "-m", "localaws", "--port", "0", "--region", region, "--ready-file", str(ready)]
-        processes["localaws"] = _start(command, folder / "localaws.log", os.environ)
-        alive = processes["localaws"].alive
-        if not wait_until(lambda: ready.exists() or not alive(), _READY_SECONDS) or not alive():
-            raise Blocked("LocalawsNotStarted", f"localaws did not start: see {folder / 'localaws.log'}.")
-    return {
-        "AWS_ENDPOINT_URL": json.loads(ready.read_text())["url"],
-        "AWS_REGION": region,
-        "AWS_ACCESS_KEY_ID": "localaws",
-        "AWS_SECRET_ACCESS_KEY": "localaws",
-    }
+        return stack.with_(env=environment.of_foreign_aws(url))
+    if stack.runs(LOCALAWS):
+        return stack
+    say("Starting localaws")
+    ready, region = stack.folder / _AWS_READY, environment.region()
+    ready.unlink(missing_ok=True)
+    stack = _start(stack, LOCALAWS, "localaws", "--port", "0", "--region", region, "--ready-file", str(ready))
+    if not wait_until(lambda: ready.exists() or not stack.runs(LOCALAWS), _READY_SECONDS) or not ready.exists():
+        raise Blocked("LocalawsNotStarted", f"localaws did not start: see {stack.log(LOCALAWS)}.")
+    return stack.with_(env=environment.of_localaws(json.loads(ready.read_text())["url"], region))
 
 
-def _credentials() -> dict[str, str]:
-    """Those of the environment; an emulator takes any, so that there are some where it has none."""
-    names = ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN", "AWS_PROFILE")
-    given = {name: os.environ[name] for name in names if name in os.environ}
-    return given or {"AWS_ACCESS_KEY_ID": "local", "AWS_SECRET_ACCESS_KEY": "local"}
-
-
-def _furnish(kubectl: Path, env: Mapping[str, str], say: Say) -> None:
+def _furnish(stack: Stack, say: Say) -> None:
     say("Creating what the operator needs: CRDs, cluster, queues, event rule, roles")
-    crds = "\n---\n".join(crd_files().values())
-    _kubectl(kubectl, env, "apply", "--server-side", "--force-conflicts", "-f", "-", stdin=crds)
-    _kubectl(kubectl, env, "wait", "--for=condition=Established", "crd", "--all", "--timeout=30s")
-    template = provision(INSTALLATION, env).template(LOG_GROUP)
-    _kubectl(kubectl, env, "apply", "--server-side", "--force-conflicts", "-f", "-", stdin=json.dumps(template))
+    stack.kubectl(*_APPLY, stdin="\n---\n".join(crd_files().values()))
+    stack.kubectl("wait", "--for=condition=Established", "crd", "--all", "--timeout=30s")
+    stack.kubectl(*_APPLY, stdin=json.dumps(provision(INSTALLATION, stack.env).template(LOG_GROUP)))
 
 
-def _operator(folder: Path, env: Mapping[str, str]) -> ProcessId:
-    command = [sys.executable, "-m", "backgroundtask", "controller", "--installation", INSTALLATION]
-    return _start([*command, "--metrics-port", "0"], folder / "operator.log", {**os.environ, **env})
+def _ask_for_reconciles(stack: Stack) -> None:
+    """Tasks of an earlier start say that they are ready, of an AWS that this one is not."""
+    now = datetime.now(UTC).isoformat()
+    stack.kubectl("annotate", "bgt", "--all", "--all-namespaces", "--overwrite", f"{RECONCILE_REQUESTED_AT}={now}")
 
 
-def _await_ready(kubectl: Path, stack: Stack) -> None:
-    """The operator is ready when it has verified the template: it has then used both sides of its world."""
-    log = stack.folder / "operator.log"
+def _with_operator(stack: Stack, say: Say) -> Stack:
+    """Start the operator; it is ready when it follows the API server and has verified the template in AWS."""
+    say("Starting the operator")
+    log = stack.log(OPERATOR)
+    begin = log.stat().st_size if log.exists() else 0
+    flags = ("--installation", INSTALLATION, "--kubeconfig", stack.env["KUBECONFIG"], "--metrics-port", "0")
+    stack = _start(stack, OPERATOR, "backgroundtask", "controller", *flags)
+
+    def follows() -> bool:
+        return b"Controller is ready" in log.read_bytes()[begin:]
+
+    if not wait_until(lambda: follows() or not stack.runs(OPERATOR), _READY_SECONDS) or not stack.runs(OPERATOR):
+        raise Blocked("OperatorNotReady", f"The operator did not start: see {log}.")
     try:
-        _kubectl(
-            kubectl, stack.env, "wait", "--for=condition=Ready", "bglt/default", f"--timeout={_READY_SECONDS:.0f}s"
-        )
+        stack.kubectl("wait", "--for=condition=Ready", "bglt/default", f"--timeout={_READY_SECONDS:.0f}s")
     except Blocked as e:
         raise Blocked("OperatorNotReady", f"The operator is not ready: see {log}. {e.message}") from e
-    if not stack.processes["operator"].alive():
-        raise Blocked("OperatorEnded", f"The operator ended: see {log}.")
+    return stack
 
 
-def _start(command: list[str], log: Path, env: Mapping[str, str]) -> ProcessId:
-    with log.open("ab") as output:
+def _start(stack: Stack, name: str, module: str, *arguments: str) -> Stack:
+    """Start a program of ours in a session of its own, and remember it before anything else can go wrong."""
+    env = environment.with_nothing_foreign(stack.env, own_aws=name == LOCALAWS or stack.runs(LOCALAWS))
+    with stack.log(name).open("ab") as output:
         process = subprocess.Popen(
-            command, stdin=subprocess.DEVNULL, stdout=output, stderr=output, env=dict(env), start_new_session=True
-        )
+            [sys.executable, "-P", "-m", module, *arguments],
+            cwd=stack.folder, env=env, stdin=subprocess.DEVNULL, stdout=output, stderr=output, start_new_session=True,
+        )  # fmt: skip
     identity = ProcessId.of(process.pid)
     if identity is None:
-        raise Blocked("NotStarted", f"{command[2]} ended at once: see {log}.")
-    return identity
-
-
-def _kubectl(kubectl: Path, env: Mapping[str, str], *arguments: str, stdin: str | None = None) -> str:
-    done = subprocess.run(
-        [shutil.which("kubectl", path=str(kubectl.parent)) or str(kubectl), *arguments],
-        input=stdin, capture_output=True, text=True, check=False, env={**os.environ, **env},
-    )  # fmt: skip
-    if done.returncode:
-        raise Blocked("KubectlFailed", f"kubectl {arguments[0]}: {done.stderr.strip()}")
-    return done.stdout
+        raise Blocked("NotStarted", f"{name} ended at once: see {stack.log(name)}.")
+    return stack.with_(processes={name: identity})
