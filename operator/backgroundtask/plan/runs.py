@@ -8,8 +8,9 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
+from urllib.parse import quote
 
-from backgroundtask.api.conditions import COMPLETE, FAILED, Verdict, ready, reconciling, settle, stalled
+from backgroundtask.api.conditions import COMPLETE, FAILED, Condition, Verdict, ready, reconciling, settle, stalled
 from backgroundtask.api.metadata import ObjectMeta
 from backgroundtask.api.names import (
     API_VERSION,
@@ -29,9 +30,7 @@ from backgroundtask.plan.outcome import Outcome, Task, outcome
 
 _ORDER = {"Pending": 0, "Launching": 1, "Running": 2}
 _UNSEEN = frozenset({"Missed", "Lost"})
-_GIT_MARKS = frozenset(  # who deploys from Git would create again what we delete
-    {"argocd.argoproj.io/tracking-id", "kustomize.toolkit.fluxcd.io/name", "meta.helm.sh/release-name"}
-)
+_GIT_MARKS = frozenset({"argocd.argoproj.io/tracking-id", "meta.helm.sh/release-name"})
 _GIT_LABELS = frozenset({"app.kubernetes.io/instance", "kustomize.toolkit.fluxcd.io/name"})
 _ATTEMPTS = 10
 
@@ -70,12 +69,11 @@ def merged(run: BackgroundTaskRun, task: Task, *, logs: Logs | None, now: dateti
     """The status of a run after `task` was seen; the same status where that is no news."""
     status = run.status
     if status.task_arn and status.task_arn != task.arn and status.phase not in _UNSEEN:
-        return _with_attempt(status, _attempt(task))
+        return _beside(status, _attempt(task, now))
     if not _is_news(status, task):
         return status
     seen = outcome(task)
-    ended = seen.phase in ENDS
-    started = task.started_at or task.created_at or now
+    ended = task.has_ended
     return status.model_copy(
         update={
             "observed_generation": run.metadata.generation,
@@ -85,13 +83,14 @@ def merged(run: BackgroundTaskRun, task: Task, *, logs: Logs | None, now: dateti
             "task_arn": task.arn,
             "task_definition_arn": task.definition_arn,
             "task_version": task.version,
-            "start_time": stamp(started),
+            "start_time": _stamped(task.started_at),
             "completion_time": stamp(task.stopped_at or now) if ended else None,
             "exit_code": task.exit_code if ended else None,
             "stop_code": task.stop_code if ended else None,
             "logs": _log_location(logs, task) if logs else None,
-            "attempts": _replaced(status.attempts, _attempt(task)),
-            "conditions": settle(status.conditions, verdicts(seen), generation=run.metadata.generation, now=stamp(now)),
+            # The attempt that counts is never the one that is left out.
+            "attempts": _recorded(status.attempts, _attempt(task, now))[-_ATTEMPTS:],
+            "conditions": _conditions(run, seen, now),
         }
     )
 
@@ -105,6 +104,14 @@ def verdicts(seen: Outcome) -> tuple[Verdict, ...]:
     return (*stalled(seen.reason, seen.message), Verdict(FAILED, "True", seen.phase, seen.message))
 
 
+def _conditions(run: BackgroundTaskRun, seen: Outcome, now: datetime) -> tuple[Condition, ...]:
+    """The conditions with what was seen; an end that was only supposed (Missed, Lost) is taken back."""
+    said = verdicts(seen)
+    stale = {COMPLETE, FAILED} - {verdict.type for verdict in said}
+    kept = [one for one in run.status.conditions if one.type not in stale]
+    return settle(kept, said, generation=run.metadata.generation, now=stamp(now))
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Kept:
     """How many ended runs of each outcome a task keeps."""
@@ -114,12 +121,15 @@ class Kept:
 
 
 def superfluous(runs: Iterable[BackgroundTaskRun], kept: Kept) -> tuple[BackgroundTaskRun, ...]:
-    """The ended runs beyond the history limits, oldest first; never one that somebody deploys from Git."""
-    ended = sorted((run for run in runs if has_ended(run)), key=_end, reverse=True)
+    """The ended runs beyond the history limits, oldest first, of those that are ours to delete.
+
+    A run that somebody made, or deploys from Git, is neither deleted nor counted: from Git it would only come back, and
+    run again.
+    """
+    ended = sorted((run for run in runs if has_ended(run) and _is_ours_to_delete(run)), key=_end, reverse=True)
     good = [run for run in ended if run.status.phase in COMPLETE_ENDS]
     bad = [run for run in ended if run.status.phase not in COMPLETE_ENDS]
-    surplus = good[kept.succeeded :] + bad[kept.failed :]
-    return tuple(sorted((run for run in surplus if not _is_git_owned(run)), key=_end))
+    return tuple(sorted(good[kept.succeeded :] + bad[kept.failed :], key=_end))
 
 
 def _is_news(status: RunStatus, task: Task) -> bool:
@@ -131,41 +141,42 @@ def _is_news(status: RunStatus, task: Task) -> bool:
     return phase in ENDS or _ORDER.get(phase, 0) > _ORDER.get(status.phase or "Pending", 0)
 
 
-def _attempt(task: Task) -> Attempt:
-    ended = task.last_status == "STOPPED"
-    started = task.started_at or task.created_at
+def _attempt(task: Task, now: datetime) -> Attempt:
+    ended = task.has_ended
     return Attempt(
         task_arn=task.arn,
-        start_time=stamp(started) if started else None,
-        completion_time=stamp(task.stopped_at) if task.stopped_at else None,
+        start_time=_stamped(task.started_at),
+        completion_time=stamp(task.stopped_at or now) if ended else None,
         exit_code=task.exit_code if ended else None,
         reason=outcome(task).reason if ended else None,
         stop_code=task.stop_code if ended else None,
     )
 
 
-def _replaced(attempts: Sequence[Attempt], attempt: Attempt) -> tuple[Attempt, ...]:
-    others = [one for one in attempts if one.task_arn != attempt.task_arn]
-    return (*others, attempt)[-_ATTEMPTS:]
+def _recorded(attempts: Sequence[Attempt], attempt: Attempt) -> tuple[Attempt, ...]:
+    """The attempts with this one at its place, or behind the others where it is new."""
+    if all(one.task_arn != attempt.task_arn for one in attempts):
+        return (*attempts, attempt)
+    return tuple(attempt if one.task_arn == attempt.task_arn else one for one in attempts)
 
 
-def _with_attempt(status: RunStatus, attempt: Attempt) -> RunStatus:
+def _beside(status: RunStatus, attempt: Attempt) -> RunStatus:
     """A second task for the same slot: recorded beside the first, whose outcome stands."""
     known = next((one for one in status.attempts if one.task_arn == attempt.task_arn), None)
-    if known and (known.completion_time or not attempt.completion_time):
-        return status
-    return status.model_copy(update={"attempts": _replaced(status.attempts, attempt)})
+    is_news = len(status.attempts) < _ATTEMPTS
+    if known:
+        is_news = attempt.completion_time is not None and known.completion_time is None
+    return status.model_copy(update={"attempts": _recorded(status.attempts, attempt)}) if is_news else status
 
 
 def _log_location(logs: Logs, task: Task) -> RunLogs:
-
     stream = f"{logs.stream_prefix}/{MAIN_CONTAINER}/{task.id}"
     return RunLogs(group=logs.group, stream=stream, url=_console(logs, stream))
 
 
 def _console(logs: Logs, stream: str) -> str:
-    """The stream's page in the CloudWatch console, which wants `/` encoded twice and `%` written as `$`."""
-    group, stream = (text.replace("/", "$252F") for text in (logs.group, stream))
+    """The stream's page in the CloudWatch console, which wants names encoded twice and `%` written as `$`."""
+    group, stream = (quote(quote(text, safe=""), safe="").replace("%", "$") for text in (logs.group, stream))
     return (
         f"https://{logs.region}.console.aws.amazon.com/cloudwatch/home?region={logs.region}"
         f"#logsV2:log-groups/log-group/{group}/log-events/{stream}"
@@ -176,5 +187,12 @@ def _end(run: BackgroundTaskRun) -> tuple[str, str]:
     return run.status.completion_time or "", run.metadata.name
 
 
-def _is_git_owned(run: BackgroundTaskRun) -> bool:
-    return bool(_GIT_MARKS & run.metadata.annotations.keys() or _GIT_LABELS & run.metadata.labels.keys())
+def _stamped(moment: datetime | None) -> str | None:
+    return stamp(moment) if moment else None
+
+
+def _is_ours_to_delete(run: BackgroundTaskRun) -> bool:
+    metadata = run.metadata
+    is_in_git = bool(_GIT_MARKS & metadata.annotations.keys() or _GIT_LABELS & metadata.labels.keys())
+    is_of_task = any(one.controller and one.kind == TASK_KIND for one in metadata.owner_references)
+    return is_of_task and not is_in_git and metadata.deletion_timestamp is None
