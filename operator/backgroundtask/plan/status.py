@@ -1,15 +1,17 @@
-"""What a task says of itself: the AWS side as the last reconcile left it, its runs, and when it runs next.
+"""What a task says of itself: the AWS side as the last reconcile left it, and when it runs next.
 
 Config health (Ready) and the health of the last run (LastRunSucceeded) are apart, so that a failed run blocks no
-roll-out. The status holds still while the world does: computing it again gives the same value.
+roll-out; what the runs say is `history`'s business. The status holds still while the world does: computing it again
+gives the same value.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
+from pydantic import TypeAdapter
+
 from backgroundtask.api.conditions import (
-    LAST_RUN_SUCCEEDED,
     READY,
     SCHEDULED,
     STALLED,
@@ -21,16 +23,19 @@ from backgroundtask.api.conditions import (
     settle,
     stalled,
 )
+from backgroundtask.api.fields import Word
 from backgroundtask.api.metadata import ObjectMeta
 from backgroundtask.api.names import RECONCILE_REQUESTED_AT, RUN_REQUESTED_AT
-from backgroundtask.api.phases import COMPLETE_ENDS, ENDS
 from backgroundtask.api.run import BackgroundTaskRun
 from backgroundtask.api.task import TaskSpec
-from backgroundtask.api.task_status import ActiveRun, LastRun, ScheduleStatus, TaskStatus
+from backgroundtask.api.task_status import ScheduleStatus, TaskStatus
 from backgroundtask.cron import next_times, parse
 from backgroundtask.errors import Expected, Rejected
 from backgroundtask.plan.changes import Desired
+from backgroundtask.plan.history import last_run, last_run_verdict, run_fields
 from backgroundtask.plan.moments import stamp
+
+_WORD: TypeAdapter[str] = TypeAdapter(Word)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,9 +49,10 @@ class Settled:
 
 @dataclass(frozen=True, slots=True)
 class Refused:
-    """It is not, and why. What was there before goes on."""
+    """It is not, and why. What was there before goes on, unless its schedules were switched off."""
 
     error: Expected
+    switched_off: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,13 +68,22 @@ class Unchanged:
 Configured = Settled | Refused | Paused | Unchanged
 
 
-def next_schedule_time(spec: TaskSpec, now: datetime) -> datetime | None:
-    """The next slot after `now`; None where there is none to know: suspended, no cron, a rate, a bad expression."""
-    if spec.suspend or not spec.cron:
+def next_schedule_time(status: TaskStatus, now: datetime) -> datetime | None:
+    """The next slot after `now` of the schedules that AWS holds, as `status` tells of them.
+
+    None where none is known: nothing is scheduled or it is suspended, a rate, nothing left. A spec that is refused
+    changes nothing here, since the schedules that were there go on.
+    """
+    scheduled = find(status.conditions, SCHEDULED)
+    if scheduled is None or scheduled.status != "True":
         return None
+    return min(filter(None, (_next_slot(one, now) for one in status.schedules)), default=None)
+
+
+def _next_slot(schedule: ScheduleStatus, now: datetime) -> datetime | None:
     try:
-        return next(iter(next_times(parse(spec.cron), time_zone=spec.time_zone, after=now)), None)
-    except Rejected:
+        return next(next_times(parse(schedule.expression), time_zone=schedule.time_zone, after=now), None)
+    except Rejected:  # somebody edited the status: the next full look writes it anew
         return None
 
 
@@ -91,6 +106,11 @@ class Subject:
         condition = self._current(STALLED)
         return condition is not None and condition.reason == reason
 
+    @property
+    def reconcile_request(self) -> str | None:
+        """What asks for a reconcile (the annotation), in the form in which the status remembers it."""
+        return _word(self.metadata.annotations.get(RECONCILE_REQUESTED_AT))
+
     def _current(self, condition: str) -> Condition | None:
         if self.status.observed_generation != self.metadata.generation:
             return None
@@ -101,47 +121,73 @@ def task_status(
     task: Subject, configured: Configured, runs: Sequence[BackgroundTaskRun], *, now: datetime
 ) -> TaskStatus:
     """The status of a task after a reconcile. `runs` are all that there are of it."""
-    update = {
-        **_config_fields(task, configured),
-        **_run_fields(task.status, runs),
-        "next_schedule_time": _stamped(next_schedule_time(task.spec, now) if task.spec else None),
-        "last_handled_run_at": task.metadata.annotations.get(RUN_REQUESTED_AT),
-    }
-    verdicts = (*_config_verdicts(task.spec, configured), _last_run_verdict(task.status, runs))
-    conditions = settle(task.status.conditions, verdicts, generation=task.metadata.generation, now=stamp(now))
-    return task.status.model_copy(update={**update, "conditions": conditions})
+    last = last_run(task.status, runs)
+    verdicts = (*_config_verdicts(task.spec, configured), last_run_verdict(last))
+    after = task.status.model_copy(
+        update={
+            **_config_fields(task, configured),
+            **run_fields(task.status, runs),
+            "last_run": last,
+            "last_handled_run_at": _word(task.metadata.annotations.get(RUN_REQUESTED_AT)),
+            "conditions": settle(task.status.conditions, verdicts, generation=task.metadata.generation, now=stamp(now)),
+        }
+    )
+    due = next_schedule_time(after, now)
+    return after.model_copy(update={"next_schedule_time": stamp(due) if due else None})
 
 
 def _config_fields(task: Subject, configured: Configured) -> dict[str, object]:
-    if isinstance(configured, Unchanged):
-        return {}
-    handled: dict[str, object] = {"observed_generation": task.metadata.generation}
-    if not isinstance(configured, Settled):
-        return handled
-    desired = configured.desired
-    return handled | {
-        "task_definition_arn": configured.definition_arn,
-        "spec_hash": desired.digest,
-        "schedules": tuple(
-            ScheduleStatus(name=one.name, arn=arn, expression=one.expression, time_zone=one.time_zone, launch="Direct")
-            for one, arn in zip(desired.schedules, configured.schedule_arns, strict=True)
-        ),
-        "last_handled_reconcile_at": task.metadata.annotations.get(RECONCILE_REQUESTED_AT),
+    match configured:
+        case Unchanged():
+            return {}
+        case Paused():
+            return {"observed_generation": task.metadata.generation}
+        case Refused():
+            return _handled(task)
+        case Settled(desired=desired):
+            return _handled(task) | {
+                "task_definition_arn": configured.definition_arn,
+                "spec_hash": desired.digest,
+                "schedules": _schedules(configured),
+            }
+
+
+def _handled(task: Subject) -> dict[str, object]:
+    return {
+        "observed_generation": task.metadata.generation,
+        "last_handled_reconcile_at": task.reconcile_request,
     }
+
+
+def _schedules(settled: Settled) -> tuple[ScheduleStatus, ...]:
+    return tuple(
+        ScheduleStatus(name=one.name, arn=arn, expression=one.expression, time_zone=one.time_zone, launch="Direct")
+        for one, arn in zip(settled.desired.schedules, settled.schedule_arns, strict=True)
+    )
 
 
 def _config_verdicts(spec: TaskSpec | None, configured: Configured) -> tuple[Verdict, ...]:
     match configured:
         case Settled():
             return (*ready("Reconciled", _settled_message(configured)), _scheduled(spec))
-        case Refused(Rejected() as error):
-            return stalled(error.reason, error.message)
-        case Refused(error):
-            return reconciling(error.reason, error.message, was_ready="False")
+        case Refused(error, switched_off):
+            return (*_refusal(error), *([_switched_off(spec, error)] if switched_off else []))
         case Paused():
             return reconciling("Paused", "The annotation bgtask.dev/paused keeps the operator away from this task.")
         case Unchanged():
             return ()
+
+
+def _refusal(error: Expected) -> tuple[Verdict, ...]:
+    if isinstance(error, Rejected):
+        return stalled(error.reason, error.message)
+    return reconciling(error.reason, error.message, was_ready="False")
+
+
+def _switched_off(spec: TaskSpec | None, error: Expected) -> Verdict:
+    if spec is not None and spec.suspend:
+        return _scheduled(spec)
+    return Verdict(SCHEDULED, "False", error.reason, error.message)
 
 
 def _settled_message(settled: Settled) -> str:
@@ -158,58 +204,9 @@ def _scheduled(spec: TaskSpec | None) -> Verdict:
     return Verdict(SCHEDULED, "True", "Scheduled", "Runs start by themselves.")
 
 
-def _run_fields(before: TaskStatus, runs: Sequence[BackgroundTaskRun]) -> dict[str, object]:
-    active = sorted((run for run in runs if run.status.phase not in ENDS), key=lambda run: run.metadata.name)
-    ended = [run for run in runs if run.status.phase in ENDS]
-    good = [run for run in ended if run.status.phase == "Succeeded"]
-    bad = [run for run in ended if run.status.phase not in COMPLETE_ENDS]
-    return {
-        "active": tuple(ActiveRun(name=run.metadata.name, task_arn=run.status.task_arn) for run in active),
-        "active_runs": len(active),
-        "last_schedule_time": _latest(before.last_schedule_time, (run.spec.scheduled_time for run in runs)),
-        "last_successful_time": _latest(before.last_successful_time, (run.status.completion_time for run in good)),
-        "last_failure_time": _latest(before.last_failure_time, (run.status.completion_time for run in bad)),
-        "last_run": _last_run(before, ended),
-    }
-
-
-def _last_run(before: TaskStatus, ended: Iterable[BackgroundTaskRun]) -> LastRun | None:
-    newest = _newest(before, ended)
-    if newest is None or newest.status.phase is None:
-        return before.last_run
-    return LastRun(
-        name=newest.metadata.name,
-        task_arn=newest.status.task_arn,
-        phase=newest.status.phase,
-        reason=newest.status.reason,
-        exit_code=newest.status.exit_code,
-    )
-
-
-def _newest(before: TaskStatus, ended: Iterable[BackgroundTaskRun]) -> BackgroundTaskRun | None:
-    """The run that ended last, unless one that was pruned since ended later still."""
-    known = max(filter(None, (before.last_successful_time, before.last_failure_time)), default="")
-    newest = max(ended, key=lambda run: (run.status.completion_time or "", run.metadata.name), default=None)
-    return newest if newest and (newest.status.completion_time or "") >= known else None
-
-
-def _last_run_verdict(before: TaskStatus, runs: Sequence[BackgroundTaskRun]) -> Verdict:
-    last = _last_run(before, [run for run in runs if run.status.phase in ENDS])
-    if last is None:
-        return Verdict(LAST_RUN_SUCCEEDED, "Unknown", "NoRunYet", "No run has ended yet.")
-    if last.phase in COMPLETE_ENDS:
-        return Verdict(LAST_RUN_SUCCEEDED, "True", last.reason or last.phase, f"Run {last.name} succeeded.")
-    why = f" with exit code {last.exit_code}" if last.exit_code is not None else ""
-    message = f"Run {last.name} ended as {last.phase}{why}: see its message."
-    return Verdict(LAST_RUN_SUCCEEDED, "False", last.reason or last.phase, message)
-
-
-def _latest(before: str | None, moments: Iterable[str | None]) -> str | None:
-    return max(filter(None, (before, *moments)), default=None)
-
-
-def _stamped(moment: datetime | None) -> str | None:
-    return stamp(moment) if moment else None
+def _word(text: str | None) -> str | None:
+    """A text of a user in the form that the status takes: on one line, and cut where it is too long."""
+    return None if text is None else _WORD.validate_python(text)
 
 
 def condition_changes(before: Sequence[Condition], after: Sequence[Condition]) -> tuple[Condition, ...]:

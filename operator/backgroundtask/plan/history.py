@@ -1,0 +1,71 @@
+"""What the runs of a task say of it: which are active, when it last ran, and how that went.
+
+Runs are pruned, so the status remembers what they said: no time goes back, and the last run stays the last. A run whose
+end was only supposed (Missed, Lost) may turn out otherwise while it is there. Knows no AWS and no clock.
+"""
+
+import re
+from collections.abc import Iterable, Sequence
+
+from backgroundtask.api.conditions import LAST_RUN_SUCCEEDED, Verdict
+from backgroundtask.api.phases import COMPLETE_ENDS, ENDS
+from backgroundtask.api.run import BackgroundTaskRun
+from backgroundtask.api.task_status import ACTIVE_SHOWN, ActiveRun, LastRun, TaskStatus
+
+_REASON = re.compile("[A-Za-z]([A-Za-z0-9_,:]*[A-Za-z0-9_])?")  # metav1.Condition: reason
+
+
+def run_fields(before: TaskStatus, runs: Sequence[BackgroundTaskRun]) -> dict[str, object]:
+    """The members of a TaskStatus about its runs, but for `last_run`. `runs` are all that there are."""
+    active = sorted((run for run in runs if run.status.phase not in ENDS), key=lambda run: run.metadata.name)
+    good = [run for run in runs if run.status.phase == "Succeeded"]
+    bad = [run for run in runs if run.status.phase in ENDS - COMPLETE_ENDS]
+    return {
+        "active": tuple(
+            ActiveRun(name=run.metadata.name, task_arn=run.status.task_arn) for run in active[:ACTIVE_SHOWN]
+        ),
+        "active_runs": len(active),
+        "last_schedule_time": _latest(before.last_schedule_time, (run.spec.scheduled_time for run in runs)),
+        "last_successful_time": _latest(before.last_successful_time, (run.status.completion_time for run in good)),
+        "last_failure_time": _latest(before.last_failure_time, (run.status.completion_time for run in bad)),
+    }
+
+
+def last_run(before: TaskStatus, runs: Iterable[BackgroundTaskRun]) -> LastRun | None:
+    """The run that ended last, which may have been pruned since. A skipped slot is no run that went well or badly."""
+    ended = {run.metadata.name: run for run in runs if run.status.phase in ENDS - {"Skipped"}}
+    newest = max(ended.values(), key=_end, default=None)
+    if newest is None or newest.status.phase is None:
+        return before.last_run
+    if before.last_run and before.last_run.name not in ended and _end(newest) < _end_of_last(before, before.last_run):
+        return before.last_run
+    return LastRun(
+        name=newest.metadata.name,
+        task_arn=newest.status.task_arn,
+        phase=newest.status.phase,
+        reason=newest.status.reason,
+        exit_code=newest.status.exit_code,
+    )
+
+
+def _end(run: BackgroundTaskRun) -> tuple[str, str]:
+    return run.status.completion_time or "", run.metadata.name
+
+
+def _end_of_last(before: TaskStatus, last: LastRun) -> tuple[str, str]:
+    return max(filter(None, (before.last_successful_time, before.last_failure_time)), default=""), last.name
+
+
+def last_run_verdict(last: LastRun | None) -> Verdict:
+    """Whether the last run went well: apart from Ready, so that a failed run blocks no roll-out."""
+    if last is None:
+        return Verdict(LAST_RUN_SUCCEEDED, "Unknown", "NoRunYet", "No run has ended yet.")
+    reason = last.reason if last.reason and _REASON.fullmatch(last.reason) else last.phase
+    if last.phase in COMPLETE_ENDS:
+        return Verdict(LAST_RUN_SUCCEEDED, "True", reason, f"Run {last.name} succeeded.")
+    why = f" with exit code {last.exit_code}" if last.exit_code is not None else ""
+    return Verdict(LAST_RUN_SUCCEEDED, "False", reason, f"Run {last.name} ended as {last.phase}{why}: see its message.")
+
+
+def _latest(before: str | None, moments: Iterable[str | None]) -> str | None:
+    return max(filter(None, (before, *moments)), default=None)
