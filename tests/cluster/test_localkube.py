@@ -227,10 +227,10 @@ def test_a_stopped_cluster_leaves_the_objects_in_a_folder_that_was_given(
     assert processes_in(tmp_path) == []
 
 
-def test_stop_ends_a_cluster_that_clients_still_watch(kube_binaries: Binaries) -> None:
+def test_stop_ends_a_cluster_that_clients_still_watch(kube_binaries: Binaries, tmp_path: Path) -> None:
     cluster = Cluster(binaries=kube_binaries)
     cluster.start()
-    watch = threading.Thread(target=watch_namespaces, args=(cluster,))
+    watch = threading.Thread(target=watch_namespaces, args=(cluster, tmp_path))
     watch.start()
     assert eventually(
         lambda: any(entry.verb == "watch" and entry.user == "watcher" for entry in entries(cluster.audit_log))
@@ -244,10 +244,10 @@ def test_stop_ends_a_cluster_that_clients_still_watch(kube_binaries: Binaries) -
     assert not folder.exists()
 
 
-def watch_namespaces(cluster: Cluster) -> None:
+def watch_namespaces(cluster: Cluster, cache: Path) -> None:
     watcher = cluster.kubeconfig_for("watcher", ["system:masters"])
     subprocess.run(
-        [cluster.binaries.kubectl, "get", "namespaces", "--watch", "--kubeconfig", watcher],
+        [cluster.binaries.kubectl, "get", "namespaces", "--watch", "--kubeconfig", watcher, "--cache-dir", cache],
         capture_output=True,
         timeout=60,
         check=False,
@@ -295,7 +295,9 @@ def test_a_cluster_started_by_the_command_outlives_it_until_down(kube_binaries: 
     assert json.loads(again.stdout) == started
 
     env = json.loads(localkube("env", "--dir", str(folder), "-o", "json", binaries=kube_binaries).stdout)
-    kubectl = subprocess.run(["kubectl", "get", "ns"], env=env, capture_output=True, text=True, check=True)
+    kubectl = subprocess.run(
+        ["kubectl", "get", "ns"], env=env | {"HOME": str(tmp_path)}, capture_output=True, text=True, check=True
+    )
     assert "default" in kubectl.stdout
 
     ended = localkube("down", "--dir", str(folder), "--purge", binaries=kube_binaries)
