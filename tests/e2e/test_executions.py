@@ -120,6 +120,27 @@ def test_a_launch_that_scheduler_gives_up_is_told_on_the_task(world: World, oper
     assert operator.logged("[WARN] - Background task execution failed for taskID=default/denied err=")
 
 
+def test_secrets_reach_the_container_by_reference_and_a_missing_one_is_told(world: World, operator: Operator) -> None:
+    world.aws.client("ssm").put_parameter(Name="/default/word", Value="sesame", Type="SecureString")
+    for name, parameter in (("opened", "/default/word"), ("locked", "/default/lost")):
+        variable = {"name": "WORD", "valueFrom": {"ssmParameter": parameter}}
+        world.apply(name, cron="* * * * *", command=["sh", "-c", 'test "$WORD" = sesame'], env=[variable])
+        world.ready(name)
+
+    world.next_slot()
+
+    ends = {
+        name: eventually(lambda name=name: world.status(name).get("lastRun"), "it ended")
+        for name in ("opened", "locked")
+    }
+    assert ends["opened"]["phase"] == "Succeeded"
+    assert (ends["locked"]["phase"], ends["locked"]["reason"]) == ("Failed", "SecretUnavailable")
+    assert "exitCode" not in ends["locked"]
+    for name in ends:
+        _suspend(world, name)
+    assert not operator.logged("sesame")
+
+
 def test_sigterm_ends_the_operator_in_time_while_it_is_at_work(world: World) -> None:
     busy = world.start_operator()
     for number in range(20):
