@@ -11,8 +11,14 @@ import click
     type=click.Path(file_okay=False, path_type=Path),
     help="Write one file a CRD into this directory instead of all to standard output.",
 )
-def crd(output_dir: Path | None) -> None:
+@click.option("--docs", is_flag=True, help="Print the reference of all fields instead, in Markdown.")
+def crd(output_dir: Path | None, *, docs: bool) -> None:
     """Print the CustomResourceDefinitions of bgtask.dev, or write them into a directory."""
+    if docs:
+        from backgroundtask.api.reference import reference  # noqa: PLC0415 - see below
+
+        click.echo(reference(), nl=False)
+        return
     from backgroundtask.api.crds import crd_files  # noqa: PLC0415 - other commands start without building the models
 
     files = crd_files()
