@@ -18,7 +18,7 @@ import localaws
 from backgroundtask.cli import stack
 from fixtures.world import eventually
 from localkube import Binaries
-from localkube.process import ProcessId, wait_until
+from localkube.process import ProcessId
 
 TASK = """
 apiVersion: bgtask.dev/v1alpha1
@@ -113,16 +113,28 @@ def test_the_demo_ends_by_itself_after_a_scheduled_success_and_a_failure(folder:
     assert not folder.exists()
 
 
-def test_the_demo_ends_all_that_it_started_when_it_is_terminated(folder: Path) -> None:
-    demo = subprocess.Popen([*_BGT, "demo", "--dir", str(folder)], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    eventually(lambda: "operator" in _processes(folder), "the operator is started", seconds=60)
+@pytest.mark.parametrize(
+    ("number", "code", "why"),
+    [
+        (signal.SIGINT, 0, "Ctrl-C is how people end what shows until they end it"),
+        (signal.SIGTERM, 143, "a supervisor ended it: 128 + 15, as shells say"),
+    ],
+)
+def test_the_demo_ends_all_that_it_started_when_it_is_told_to(folder: Path, number: int, code: int, why: str) -> None:
+    demo = subprocess.Popen(
+        [*_BGT, "demo", "--dir", str(folder)], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
+    )
+    assert demo.stdout is not None
+    assert any("ready True" in line for line in demo.stdout)
     processes = _processes(folder)
+    assert processes["operator"].alive()
 
-    demo.send_signal(signal.SIGTERM)
+    demo.send_signal(number)
 
-    assert demo.wait(60) == 128 + signal.SIGTERM
-    assert wait_until(lambda: not any(process.alive() for process in processes.values()), 1)
+    assert demo.wait(60) == code, why
+    assert not [name for name, process in processes.items() if process.alive()]
     assert not folder.exists()
+    demo.stdout.close()
 
 
 _BGT = [sys.executable, "-P", "-m", "backgroundtask"]
