@@ -66,3 +66,8 @@ class Inbox:
         """All that waits for a key; it is the taker's from now on."""
         with self._lock:
             return self._waiting.pop(key, [])
+
+    def waits(self, key: TaskKey) -> bool:
+        """Whether anything waits for a key."""
+        with self._lock:
+            return key in self._waiting

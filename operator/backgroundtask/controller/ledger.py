@@ -13,11 +13,11 @@ from typing import Any
 from backgroundtask.api.metadata import ObjectMeta
 from backgroundtask.api.names import FINALIZER
 from backgroundtask.api.parsing import parse_run
-from backgroundtask.api.patches import merge_patch
 from backgroundtask.api.run import BackgroundTaskRun, RunStatus
 from backgroundtask.controller import metrics
 from backgroundtask.controller.context import Context, log
 from backgroundtask.controller.keys import Delivery, TaskKey
+from backgroundtask.controller.statuses import write_status
 from backgroundtask.errors import Rejected
 from backgroundtask.kube.resource import RUNS, TASKS, Ref
 from backgroundtask.plan.definition import Logs
@@ -124,14 +124,8 @@ class Ledger:
 
     def _write(self, run: BackgroundTaskRun, status: RunStatus, task: Task) -> None:
         body = self._context.cache.run(run.metadata.namespace, run.metadata.name)
-        if body is None:
-            return
-        patch = merge_patch(run.status.wire(), status.wire())
-        written = self._context.kube.patch_status(Ref.of(RUNS, body, fenced=True), patch)
-        if written is None:
-            return
-        self._context.cache.put(RUNS, written)
-        self._announce(run, status, task)
+        if body is not None and write_status(self._context, RUNS, body, status) is not None:
+            self._announce(run, status, task)
 
     def _announce(self, run: BackgroundTaskRun, status: RunStatus, task: Task) -> None:
         if status.task_arn != task.arn:

@@ -11,15 +11,16 @@ from typing import Any
 from backgroundtask.api.metadata import ObjectMeta
 from backgroundtask.api.names import FINALIZER, PAUSED
 from backgroundtask.api.parsing import parse_task, read_metadata, read_task_parting, read_task_status
-from backgroundtask.api.patches import merge_patch
 from backgroundtask.api.run import BackgroundTaskRun
 from backgroundtask.controller import metrics
-from backgroundtask.controller.configure import LOOK_AGAIN, Memory, configure, release
+from backgroundtask.controller.configure import LOOK_AGAIN, Memory, configure
 from backgroundtask.controller.context import Context, log
+from backgroundtask.controller.holdings import Holdings
 from backgroundtask.controller.keys import TaskKey, TemplateKey
 from backgroundtask.controller.ledger import Ends, Ledger
+from backgroundtask.controller.statuses import write_status
 from backgroundtask.errors import Busy, Expected, Rejected
-from backgroundtask.kube.resource import TASKS, Ref
+from backgroundtask.kube.resource import RUNS, TASKS, Ref
 from backgroundtask.plan.desired import logs
 from backgroundtask.plan.moments import moment
 from backgroundtask.plan.runs import Kept, has_ended
@@ -73,12 +74,12 @@ class Tasks:
             self._part(key, raw, metadata)
             return
         task, refusal = _subject(raw, metadata)
-        ledger, notes = self._ledger(task), self._notes.setdefault(key, _Notes())
+        ledger, notes = self._ledger(raw, metadata), self._notes.setdefault(key, _Notes())
         unrecorded = _trouble(lambda: ledger.record(self._context.inbox.take(key)))
         runs = ledger.runs()
         configured = Refused(refusal) if refusal else configure(self._context, task, raw, runs, notes.memory)
         self._write(key, task, configured, runs)
-        self._end_runs(task, ledger, notes)
+        self._end_runs(raw, ledger, notes)
         if task.spec is not None:
             ledger.prune(
                 Kept(succeeded=task.spec.successful_runs_history_limit, failed=task.spec.failed_runs_history_limit)
@@ -87,36 +88,31 @@ class Tasks:
         if unrecorded is not None:
             raise unrecorded
 
-    def _ledger(self, task: Subject) -> Ledger:
-        place = None
-        if task.spec is not None:
-            try:
-                site = self._context.site(task.spec.launch_template)
-                place = logs(self._context.owner(task.metadata), site.spec)
-            except Expected:
-                place = None  # without its template nobody knows where a run's output went
-        return Ledger(self._context, task.metadata, logs=place, ends=self._ends)
+    def _ledger(self, raw: Mapping[str, Any], metadata: ObjectMeta) -> Ledger:
+        try:
+            site = self._context.site(read_task_parting(raw).launch_template)
+        except Expected:  # without its template nobody knows where a run's output went
+            return Ledger(self._context, metadata, logs=None, ends=self._ends)
+        place = logs(self._context.owner(metadata), site.spec)
+        return Ledger(self._context, metadata, logs=place, ends=self._ends)
 
     def _write(self, key: TaskKey, task: Subject, configured: Configured, runs: list[BackgroundTaskRun]) -> None:
         if isinstance(configured, Refused) and isinstance(configured.error, Busy):
             patient = self._context.queue.failures(key) < _PATIENCE
             configured = Unchanged() if patient else configured
         after = task_status(task, configured, runs, now=self._context.now())
-        patch = merge_patch(task.status.wire(), after.wire())
         raw = self._context.cache.task(key.namespace, key.name)
-        if not patch or raw is None:
+        if raw is None or raw["metadata"]["uid"] != task.metadata.uid:
+            return  # it went meanwhile, and what has its name now is another task
+        if write_status(self._context, TASKS, raw, after) is None:
             return
-        written = self._context.kube.patch_status(Ref.of(TASKS, raw, fenced=True), patch)
-        if written is None:
-            return
-        self._context.cache.put(TASKS, written)
         for condition in condition_changes(task.status.conditions, after.conditions):
             if condition.type in {"Ready", "Scheduled"}:
                 kind = "Normal" if condition.status == "True" or condition.type == "Scheduled" else "Warning"
                 reason = _CRONJOB_REASONS.get(condition.reason, condition.reason)
                 self._context.recorder.emit(Ref.of(TASKS, raw), type=kind, reason=reason, message=condition.message)
 
-    def _end_runs(self, task: Subject, ledger: Ledger, notes: _Notes) -> None:
+    def _end_runs(self, raw: Mapping[str, Any], ledger: Ledger, notes: _Notes) -> None:
         """Let go of runs that have ended; stop the ECS tasks of those that somebody deletes before their end."""
         for run in ledger.runs():
             arn = run.status.task_arn
@@ -124,13 +120,11 @@ class Tasks:
                 ledger.let_go(run)
                 notes.stopping.discard(arn or "")
             elif run.metadata.deletion_timestamp and arn and arn not in notes.stopping:
-                self._stop(task, arn, f"BackgroundTaskRun {run.metadata.namespace}/{run.metadata.name} was deleted")
+                self._stop(raw, arn, f"BackgroundTaskRun {run.metadata.namespace}/{run.metadata.name} was deleted")
                 notes.stopping.add(arn)
 
-    def _stop(self, task: Subject, arn: str, reason: str) -> None:
-        if task.spec is None:
-            return
-        site = self._context.site(task.spec.launch_template)
+    def _stop(self, raw: Mapping[str, Any], arn: str, reason: str) -> None:
+        site = self._context.site(read_task_parting(raw).launch_template)
         self._context.cloud(site).ecs.stop(site.cluster, arn, reason)
 
     def _next_look(self, key: TaskKey, configured: Configured, notes: _Notes) -> None:
@@ -142,45 +136,60 @@ class Tasks:
         raw = self._context.cache.task(key.namespace, key.name)
         slot = moment(read_task_status(raw).next_schedule_time) if raw else None
         for due, grace in ((slot, _AFTER_SLOT), (notes.memory.retire_at, 0.0)):
-            if due is not None:
+            if due is not None and due > now:  # what is overdue waits for what keeps it, not for the time
                 queue.add_after(key, (due - now).total_seconds() + grace)
 
     def _part(self, key: TaskKey, raw: Mapping[str, Any], metadata: ObjectMeta) -> None:
         """The object is being deleted: take the AWS side down, then let the runs and the object go."""
-        if metadata.annotations.get(PAUSED) == "true" or FINALIZER not in metadata.finalizers:
+        if FINALIZER not in metadata.finalizers:
+            self._drop(key)  # somebody else still holds it; nothing of ours is left
             return
-        task, _ = _subject(raw, metadata)
-        ledger, parting = self._ledger(task), read_task_parting(raw)
-        runs = ledger.runs()
+        ledger = self._ledger(raw, metadata)
+        ledger.record(self._context.inbox.take(key))
+        if metadata.annotations.get(PAUSED) == "true":
+            return
+        parting, runs = read_task_parting(raw), ledger.runs()
+        uses = frozenset(run.status.task_arn for run in runs if run.status.task_arn and not has_ended(run))
         if parting.deletion_policy == "Delete":
-            uses = frozenset(filter(None, (run.status.task_arn for run in runs if not has_ended(run))))
-            trouble = _trouble(
-                lambda: release(self._context, metadata, self._context.site(parting.launch_template), uses=uses)
-            )
+            trouble = _trouble(lambda: self._holdings(parting.launch_template, metadata).take_down(uses))
             if trouble is not None:
-                self._write(key, task, Refused(trouble), runs)
+                self._write(key, _subject(raw, metadata)[0], Refused(trouble), runs)
                 raise trouble
         for run in runs:
             ledger.let_go(run)
         left = self._context.kube.remove_finalizer(TASKS, raw, FINALIZER)
         if left is not None:
             self._context.cache.put(TASKS, left)
-        for delivery in self._context.inbox.take(key):
-            delivery.stored()
         log.info("Background task deleted taskID=%s", key)
-        self._notes.pop(key, None)
+        self._drop(key)
         self._context.queue.add(TemplateKey(parting.launch_template))
 
+    def _holdings(self, template: str, metadata: ObjectMeta) -> Holdings:
+        return Holdings(self._context, metadata, self._context.site(template))
+
     def _absent(self, key: TaskKey) -> None:
-        """Nothing is cached under the key: make sure, then answer what was delivered to it."""
-        deliveries = self._context.inbox.take(key)
-        live = self._context.kube.get(TASKS, key.namespace, key.name) if deliveries else None
+        """Nothing is cached under the key: make sure, then answer what was delivered to it, and hold no run for it."""
+        bodies = self._context.cache.runs_of(key.namespace, key.name)
+        held = [body for body in bodies if FINALIZER in body["metadata"].get("finalizers", ())]
+        if (held or self._context.inbox.waits(key)) and self._is_there(key):
+            return
+        for body in held:
+            left = self._context.kube.remove_finalizer(RUNS, body, FINALIZER)
+            if left is not None:
+                self._context.cache.put(RUNS, left)
+        self._drop(key)
+
+    def _is_there(self, key: TaskKey) -> bool:
+        """Ask the API server; a task that the cache does not know yet is queued with what it shows."""
+        live = self._context.kube.get(TASKS, key.namespace, key.name)
         if live is not None:
             self._context.cache.put(TASKS, live)
-            self._context.inbox.put(key, deliveries)
             self._context.queue.add(key)
-            return
-        for delivery in deliveries:
+        return live is not None
+
+    def _drop(self, key: TaskKey) -> None:
+        """Forget a task that is gone, and answer what is nobody's any more."""
+        for delivery in self._context.inbox.take(key):
             metrics.MESSAGES.labels("dropped").inc()
             delivery.stored()
         self._notes.pop(key, None)

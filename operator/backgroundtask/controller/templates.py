@@ -13,12 +13,12 @@ from backgroundtask.api.conditions import READY, Verdict, ready, reconciling, se
 from backgroundtask.api.metadata import ObjectMeta
 from backgroundtask.api.names import FINALIZER, TAG_PREFIX
 from backgroundtask.api.parsing import parse_template, read_metadata, read_template_status
-from backgroundtask.api.patches import merge_patch
 from backgroundtask.api.template import TemplateSpec, TemplateStatus
 from backgroundtask.aws import Cloud
 from backgroundtask.controller.configure import LOOK_AGAIN
 from backgroundtask.controller.context import Context
 from backgroundtask.controller.keys import TaskKey, TemplateKey
+from backgroundtask.controller.statuses import write_status
 from backgroundtask.controller.tracker import Tracker
 from backgroundtask.controller.workqueue import Priority
 from backgroundtask.errors import Blocked, Expected, Rejected
@@ -143,11 +143,8 @@ class Templates:
                 ),
             }
         )
-        patch = merge_patch(before.wire(), after.wire())
-        written = self._context.kube.patch_status(Ref.of(TEMPLATES, raw, fenced=True), patch) if patch else None
-        if written is None:
+        if write_status(self._context, TEMPLATES, raw, after) is None:
             return
-        self._context.cache.put(TEMPLATES, written)
         self._tell(Ref.of(TEMPLATES, raw), before, after)
         if (before.observed_generation, before.cluster_arn) != (after.observed_generation, after.cluster_arn):
             self._wake_tasks(key)

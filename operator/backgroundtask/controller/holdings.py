@@ -1,0 +1,131 @@
+"""What AWS holds for one task: seen, brought to a plan, switched off, taken down.
+
+One AWS write at a time, in the order of the plan, so that a crash between any two leaves what the next pass recognises
+as its own. Decides nothing: what is wanted, and when to look, is told.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import assert_never
+
+from backgroundtask.api.metadata import ObjectMeta
+from backgroundtask.aws import Cloud
+from backgroundtask.controller.context import Context, log
+from backgroundtask.plan.changes import (
+    Change,
+    Create,
+    Found,
+    Keep,
+    Observed,
+    Plan,
+    Register,
+    Remove,
+    Revision,
+    Update,
+    pause,
+    teardown,
+)
+from backgroundtask.plan.desired import Site
+from backgroundtask.plan.names import Owner
+
+
+@dataclass(slots=True)
+class Placed:
+    """Where a plan has led: the revision that starts, and the ARNs of the schedules by name."""
+
+    revision: Revision
+    schedules: dict[str, str] = field(default_factory=dict)
+
+
+class Holdings:
+    """The definitions, schedules and ECS tasks of one task at one site. All methods raise Expected as AWS refuses."""
+
+    def __init__(self, context: Context, metadata: ObjectMeta, site: Site) -> None:
+        self._metadata = metadata
+        self._site = site
+        self._owner: Owner = context.owner(metadata)
+        self._cloud: Cloud = context.cloud(site)
+
+    def observe(self, names: Iterable[str] | None = None, *, known: Revision | None = None) -> Observed:
+        """What there is. `names` are the schedules to ask for, None: all that a task can have.
+
+        `known` is a revision of which it is known what it bears; that it is still there is asked all the same.
+        """
+        ecs = self._cloud.ecs
+        revisions = tuple(
+            known if known and arn == known.arn else ecs.revision(arn)
+            for arn in ecs.active_revisions(self._owner.family)
+        )
+        return Observed(revisions=revisions, schedules=self._schedules(names))
+
+    def carry_out(self, todo: Plan, observed: Observed) -> Placed:
+        """Do what is planned, in its order."""
+        for step in todo.pause:
+            self._write(step)
+        placed = Placed(self._revision(todo), {name: found.arn for name, found in observed.schedules.items()})
+        for change in todo.schedules:
+            arn = self._write(change, placed.revision)
+            if change.after is not None:
+                placed.schedules[change.after.name] = arn
+        for old in todo.retire:
+            self._cloud.ecs.deregister(old.arn)
+        return placed
+
+    def switch_off(self) -> None:
+        """Let no schedule of the task fire."""
+        for step in pause(Observed(schedules=self._schedules()), str(self._owner)):
+            self._write(step)
+
+    def take_down(self, uses: frozenset[str]) -> None:
+        """End all of it: schedules, then ECS tasks (`uses` are ARNs of some that are known to run), then revisions.
+
+        What was done stays done where AWS refuses the rest: the next try goes on from there.
+        """
+        end = teardown(self.observe(), str(self._owner))
+        for step in end.schedules:
+            self._write(step)
+        running = {task.arn for task in self._cloud.ecs.tasks_of(self._site.cluster, self._owner.family)}
+        for arn in sorted(running | uses):
+            self._cloud.ecs.stop(self._site.cluster, arn, f"BackgroundTask {self._task} was deleted")
+        for revision in end.retire:
+            self._cloud.ecs.deregister(revision.arn)
+
+    @property
+    def _task(self) -> str:
+        return f"{self._metadata.namespace}/{self._metadata.name}"
+
+    def _schedules(self, names: Iterable[str] | None = None) -> dict[str, Found]:
+        asked = sorted(self._owner.schedule_names if names is None else names)
+        found = {name: self._cloud.schedules.find(self._site.group, name) for name in asked}
+        return {name: one for name, one in found.items() if one}
+
+    def _revision(self, todo: Plan) -> Revision:
+        match todo.definition:
+            case Keep(revision):
+                return revision
+            case Register(definition):
+                return self._cloud.ecs.register(definition, self._metadata.uid)
+            case _:
+                assert_never(todo.definition)
+
+    def _write(self, change: Change, revision: Revision | None = None) -> str:
+        """Make one change, pointed at `revision` where one is given; the schedule's ARN, empty where it is removed."""
+        arn = ""
+        match change:
+            case Create(after):
+                arn = self._cloud.schedules.create(after.pointing_at(revision.arn) if revision else after)
+            case Update(_, after):
+                arn = self._cloud.schedules.update(after.pointing_at(revision.arn) if revision else after)
+            case Remove(before):
+                self._cloud.schedules.remove(before.group, before.name)
+            case _:
+                assert_never(change)
+        self._tell(change)
+        return arn
+
+    def _tell(self, change: Change) -> None:
+        """An update is Removed and at once Registered: a suspended schedule counts as none."""
+        if change.before is not None and change.before.enabled:
+            log.info("Removed task from scheduler taskID=%s", self._task)
+        if change.after is not None and change.after.enabled:
+            log.info("Registered task from scheduler taskID=%s", self._task)
