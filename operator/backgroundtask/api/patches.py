@@ -17,7 +17,7 @@ def merge_patch(before: Mapping[str, JsonValue], after: Mapping[str, JsonValue])
         if isinstance(old, dict) and isinstance(value, dict):
             inner = merge_patch(old, value)
             patch |= {key: inner} if inner else {}
-        elif key not in before or not _is_same(old, value):
+        elif not _is_same(old, value):
             patch[key] = value
     return patch
 

@@ -211,4 +211,4 @@ def _canonical(text: str) -> str | None:
 
 def _text(document: Any) -> str:  # noqa: ANN401 - any JSON document
     """Neither `<` nor `>` may be escaped: Scheduler looks for its context attributes in the text as it stands."""
-    return json.dumps(document, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+    return json.dumps(document, sort_keys=True, separators=(",", ":"))

@@ -8,6 +8,7 @@ gives the same value.
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import assert_never
 
 from pydantic import TypeAdapter
 
@@ -35,6 +36,7 @@ from backgroundtask.plan.changes import Desired
 from backgroundtask.plan.history import last_run, last_run_verdict, run_fields
 from backgroundtask.plan.moments import stamp
 
+_SUSPENDED = Verdict(SCHEDULED, "False", "Suspended", "spec.suspend is true: no run starts by itself.")
 _WORD: TypeAdapter[str] = TypeAdapter(Word)
 
 
@@ -150,6 +152,8 @@ def _config_fields(task: Subject, configured: Configured) -> dict[str, object]:
                 "spec_hash": desired.digest,
                 "schedules": _schedules(configured),
             }
+        case _:
+            assert_never(configured)
 
 
 def _handled(task: Subject) -> dict[str, object]:
@@ -169,13 +173,15 @@ def _schedules(settled: Settled) -> tuple[ScheduleStatus, ...]:
 def _config_verdicts(spec: TaskSpec | None, configured: Configured) -> tuple[Verdict, ...]:
     match configured:
         case Settled():
-            return (*ready("Reconciled", _settled_message(configured)), _scheduled(spec))
+            return (*ready("Reconciled", _settled_message(configured)), _scheduled(configured.desired))
         case Refused(error, switched_off):
             return (*_refusal(error), *([_switched_off(spec, error)] if switched_off else []))
         case Paused():
             return reconciling("Paused", "The annotation bgtask.dev/paused keeps the operator away from this task.")
         case Unchanged():
             return ()
+        case _:
+            assert_never(configured)
 
 
 def _refusal(error: Expected) -> tuple[Verdict, ...]:
@@ -186,7 +192,7 @@ def _refusal(error: Expected) -> tuple[Verdict, ...]:
 
 def _switched_off(spec: TaskSpec | None, error: Expected) -> Verdict:
     if spec is not None and spec.suspend:
-        return _scheduled(spec)
+        return _SUSPENDED
     return Verdict(SCHEDULED, "False", error.reason, error.message)
 
 
@@ -196,11 +202,11 @@ def _settled_message(settled: Settled) -> str:
     return f"Task definition {definition} is registered" + (f", schedule {names} starts it." if names else ".")
 
 
-def _scheduled(spec: TaskSpec | None) -> Verdict:
-    if spec is None or not spec.cron:
+def _scheduled(desired: Desired) -> Verdict:
+    if not desired.schedules:
         return Verdict(SCHEDULED, "False", "NoSchedule", "The spec has no cron: the task runs only on demand.")
-    if spec.suspend:
-        return Verdict(SCHEDULED, "False", "Suspended", "spec.suspend is true: no run starts by itself.")
+    if not all(one.enabled for one in desired.schedules):
+        return _SUSPENDED
     return Verdict(SCHEDULED, "True", "Scheduled", "Runs start by themselves.")
 
 

@@ -145,6 +145,59 @@ def test_a_changed_image_repoints_the_schedule_and_keeps_the_old_revision_for_la
     assert settled.retire_at == NOW + HOUR
 
 
+def test_while_schedules_are_still_to_be_changed_nothing_is_retired_and_the_hour_begins_anew() -> None:
+    cloud = Cloud()
+    reconcile(wish(image="a:1"), cloud)
+    reconcile(wish(image="a:2"), cloud)
+    cloud.now += 2 * HOUR
+
+    back = reconcile(wish(image="a:1"), cloud)
+
+    assert (back.retire, back.retire_at) == ((), cloud.now + HOUR)
+
+
+def test_while_a_revision_is_still_to_be_registered_none_is_retired() -> None:
+    cloud = Cloud()
+    reconcile(wish(image="a:1"), cloud)
+    cloud.now += 2 * HOUR
+
+    todo = reconcile(wish(image="a:2"), cloud)
+
+    assert (todo.retire, todo.retire_at) == ((), cloud.now + HOUR)
+
+
+def test_the_hour_counts_from_the_last_change_of_any_schedule() -> None:
+    cloud = Cloud()
+    reconcile(wish(PAIR, image="a:1"), cloud)
+    reconcile(wish(PAIR, image="a:2"), cloud)
+    name = OWNER.schedule_name(0)
+    cloud.schedules[name] = replace(cloud.schedules[name], changed=NOW + HOUR / 2)
+    cloud.now += HOUR
+
+    waiting = reconcile(wish(PAIR, image="a:2"), cloud)
+
+    assert (waiting.retire, waiting.retire_at) == ((), NOW + HOUR * 1.5)
+    cloud.now += HOUR / 2
+    done = reconcile(wish(PAIR, image="a:2"), cloud)
+    assert (len(done.retire), done.retire_at) == (1, None)
+
+
+def test_where_there_is_no_schedule_the_hour_counts_from_when_the_last_one_went() -> None:
+    cloud = Cloud()
+    reconcile(wish(None, image="a:1"), cloud)
+    reconcile(wish(None, image="a:2"), cloud)
+    cloud.now += HOUR / 2
+
+    assert reconcile(wish(None, image="a:2"), cloud).retire_at == NOW + HOUR
+
+
+def test_with_nothing_to_retire_there_is_nothing_to_wait_for() -> None:
+    cloud = Cloud()
+
+    assert reconcile(wish(), cloud).retire_at is None
+    assert reconcile(wish(), cloud).retire_at is None
+
+
 def test_a_revision_that_an_active_run_uses_is_not_retired() -> None:
     cloud = Cloud()
     reconcile(wish(image="a:1"), cloud)
@@ -241,6 +294,56 @@ def test_an_edit_of_what_all_schedules_have_alike_is_put_right(change: Callable[
     assert reconcile(wish(), cloud).is_empty
 
 
+def test_suspending_alone_is_one_write_a_schedule() -> None:
+    cloud = Cloud()
+    reconcile(wish(), cloud)
+
+    todo = reconcile(wish(suspend=True), cloud)
+
+    assert todo.pause == ()
+    assert [type(step) for step in todo.schedules] == [Update]
+    assert pause(cloud.observe(), str(OWNER)) == (), "what is off already is not switched off again"
+
+
+@pytest.mark.parametrize(("before", "after"), [(False, False), (True, True), (True, False)])
+def test_a_new_image_switches_nothing_off_that_is_to_run_or_is_off_already(before: bool, after: bool) -> None:  # noqa: FBT001 - a table
+    cloud = Cloud()
+    reconcile(wish(image="a:1", suspend=before), cloud)
+
+    todo = reconcile(wish(image="a:2", suspend=after), cloud)
+
+    assert todo.pause == ()
+
+
+def test_changes_come_in_the_order_of_their_names() -> None:
+    cloud = Cloud()
+
+    made = reconcile(wish(PAIR), cloud)
+    cloud.schedules = dict(reversed(cloud.schedules.items()))
+    end = teardown(cloud.observe(), str(OWNER))
+
+    assert [step.after.name for step in made.schedules if step.after] == list(OWNER.schedule_names)
+    assert [step.before.name for step in end.schedules] == list(OWNER.schedule_names)
+
+
+def test_a_plan_is_empty_when_none_of_its_steps_writes() -> None:
+    cloud = Cloud()
+    made = reconcile(wish(), cloud)
+    kept = reconcile(wish(), cloud)
+    paused = pause(cloud.observe(), str(OWNER))
+
+    assert isinstance(kept.definition, Keep)
+    assert kept.is_empty
+    assert replace(kept, retire_at=NOW).is_empty, "to look again later is no write"
+    for step in (
+        {"definition": made.definition},
+        {"pause": paused},
+        {"schedules": made.schedules},
+        {"retire": (kept.definition.revision,)},
+    ):
+        assert not replace(kept, **step).is_empty
+
+
 @pytest.mark.parametrize("change", EDITS.values(), ids=EDITS)
 def test_an_edited_schedule_is_switched_off_as_aws_accepted_it(change: Callable[[dict[str, Any]], None]) -> None:
     cloud = Cloud()
@@ -270,6 +373,22 @@ def test_a_strangers_schedule_is_named_and_not_touched(owner: str | None, words:
     assert refusal.value.reason == "NotOwned"
     assert teardown(cloud.observe(), str(OWNER)).schedules == ()
     assert pause(cloud.observe(), str(OWNER)) == ()
+
+
+@pytest.mark.parametrize(("owner", "words"), [("other/reports/nightly", "belongs to other"), (None, "was not made by")])
+def test_a_strangers_revision_in_our_family_is_named_and_not_touched(owner: str | None, words: str) -> None:
+    cloud = Cloud()
+    reconcile(wish(), cloud)
+    arn, ours = next(iter(cloud.revisions.items()))
+    theirs = replace(ours, arn=f"{arn}9", owner=owner, uid=None)
+    cloud.revisions[theirs.arn] = theirs
+
+    with pytest.raises(Rejected, match=words) as refusal:
+        reconcile(wish(), cloud)
+
+    assert refusal.value.reason == "NotOwned"
+    assert theirs.arn in refusal.value.message
+    assert teardown(cloud.observe(), str(OWNER)).retire == (ours,)
 
 
 def test_a_teardown_removes_every_schedule_and_every_revision_of_ours() -> None:

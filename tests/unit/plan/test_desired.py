@@ -91,6 +91,11 @@ def test_a_schedule_carries_everything_that_scheduler_has_to_know() -> None:
     assert (schedule.owner, schedule.uid) == (str(OWNER), TASK_UID)
     assert schedule.request["cluster"] == CLUSTER
     assert schedule.request["clientToken"] == f"{OWNER.token_prefix}<aws.scheduler.scheduled-time>"
+    (override,) = schedule.request["overrides"]["containerOverrides"]
+    assert override["environment"] == [
+        {"name": "BGT_TASK_UID", "value": TASK_UID},
+        {"name": "BGT_SCHEDULED_TIME", "value": "<aws.scheduler.scheduled-time>"},
+    ]
     assert schedule.definition_arn == "", "which revision it starts is known only once there is one"
 
 

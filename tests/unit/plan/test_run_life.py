@@ -291,8 +291,10 @@ def test_old_news_of_a_lost_task_is_no_evidence() -> None:
 def test_another_task_is_evidence_for_a_lost_run() -> None:
     lost = after(None, [seen("RUNNING")]).model_copy(update={"phase": "Lost"})
 
-    status = after(lost, life(SECOND))
+    begun = after(lost, [seen("PROVISIONING", arn=SECOND)])
+    status = after(begun, life(SECOND))
 
+    assert begun.phase == "Launching", "versions are counted for each task by itself"
     assert (status.phase, status.task_arn) == ("Succeeded", SECOND)
     assert [one.task_arn for one in status.attempts] == [FIRST, SECOND]
 
@@ -475,7 +477,15 @@ def test_of_two_that_ended_in_the_same_second_the_later_slot_stays() -> None:
         for minute in (1, 2)
     )
 
-    assert superfluous([second, first], Kept(succeeded=1, failed=0)) == (first,)
+    for history in ([first, second], [second, first]):
+        assert superfluous(history, Kept(succeeded=1, failed=0)) == (first,)
+
+
+def test_a_run_is_as_old_as_its_end_not_as_its_slot() -> None:
+    slow = {"phase": "Succeeded", "completionTime": "2026-11-21T03:50:00Z"}
+    first = parse_run({**run_for_slot(TASK_META, SLOT), "status": slow})
+
+    assert superfluous([first, ended(5), ended(6)], Kept(succeeded=1, failed=0)) == (ended(5), ended(6))
 
 
 @pytest.mark.parametrize(

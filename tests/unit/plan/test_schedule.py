@@ -278,6 +278,7 @@ def test_a_schedule_whose_document_lacks_what_is_none_by_default_is_not_edited()
     ("path", "value"),
     [
         ("Target.Arn", "arn:aws:scheduler:::aws-sdk:sqs:sendMessage"),
+        ("Target", {**SCHEDULE.to_scheduler()["Target"], "Arn": PLACEMENT.cluster, "Input": "{}"}),
         ("Target.Input", "not JSON"),
         ("Target.RetryPolicy", {"MaximumEventAgeInSeconds": 86400, "MaximumRetryAttempts": 185}),
         ("FlexibleTimeWindow", {"Mode": "FLEXIBLE", "MaximumWindowInMinutes": 15}),
@@ -311,8 +312,9 @@ def test_pointing_at_another_revision_changes_the_revision_only() -> None:
     assert SCHEDULE.definition_arn == REVISION
 
 
-def test_a_target_that_is_no_launch_starts_no_revision() -> None:
-    assert from_scheduler(edited("Target.Arn", PLACEMENT.cluster)).definition_arn is None
+@pytest.mark.parametrize(("path", "value"), [("Target.Arn", PLACEMENT.cluster), ("Target.Input", "[]")])
+def test_a_target_that_is_no_launch_starts_no_revision(path: str, value: str) -> None:
+    assert from_scheduler(edited(path, value)).definition_arn is None
 
 
 @pytest.mark.parametrize("placement", [PLACEMENT, BARE], ids=["all that there is", "the least"])

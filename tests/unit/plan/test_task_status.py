@@ -513,8 +513,9 @@ def test_a_skipped_slot_says_nothing_about_how_runs_go() -> None:
 
 
 @pytest.mark.parametrize("left", [[], [ended(1)], [ended(1), ended(2, "Failed")]], ids=len)
-def test_the_last_run_is_remembered_after_it_was_pruned(left: list[BackgroundTaskRun]) -> None:
-    status = seen(subject(), None, ended(1), ended(2, "Failed"), ended(3))
+@pytest.mark.parametrize("phase", ["Succeeded", "Failed"])
+def test_the_last_run_is_remembered_after_it_was_pruned(left: list[BackgroundTaskRun], phase: str) -> None:
+    status = seen(subject(), None, ended(1), ended(2, "Failed"), ended(3, phase))
 
     assert seen(subject(status), Unchanged(), *left) == status
 
