@@ -58,10 +58,10 @@ def demo(folder: Path | None, *, once: bool) -> None:
         world.kubectl("apply", "-f", "-", stdin=_samples())
         _introduce(world)
         if once:
-            _report(world, _followed(world, console, _both_reported, seconds=_SECONDS))
+            _report(world, follow(world, console, _both_reported, seconds=_SECONDS))
             return
         try:
-            _followed(world, console, _never)
+            follow(world, console, _never)
         except KeyboardInterrupt:
             click.echo("Ending it all", err=True)
 
@@ -130,7 +130,7 @@ def _output(world: "Stack", report: Report) -> list[str]:
     return [event["message"] for event in events]
 
 
-def _followed(
+def follow(
     world: "Stack",
     console: Console,
     until: Callable[["Stack", Board], T | None],
