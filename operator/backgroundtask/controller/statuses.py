@@ -20,14 +20,14 @@ def write_status(context: Context, resource: Resource, raw: Mapping[str, Any], a
     Raises:
         Busy: Conflict, where it is no longer as `raw` shows it.
     """
-    patch = _difference(raw.get("status") or {}, after)
+    patch = difference(raw.get("status") or {}, after)
     written = context.kube.patch_status(Ref.of(resource, raw, fenced=True), patch) if patch else None
     if written is not None:
         context.cache.put(resource, written)
     return written
 
 
-def _difference(stored: Mapping[str, JsonValue], after: Status) -> dict[str, JsonValue]:
+def difference(stored: Mapping[str, JsonValue], after: Status) -> dict[str, JsonValue]:
     """The merge patch from what is stored, defaults included that nobody has written yet."""
     ours = {field.alias for field in type(after).model_fields.values()}
     return merge_patch({key: value for key, value in stored.items() if key in ours}, after.wire())

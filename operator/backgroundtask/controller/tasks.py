@@ -182,10 +182,13 @@ class Tasks:
     def _is_there(self, key: TaskKey) -> bool:
         """Ask the API server; a task that the cache does not know yet is queued with what it shows."""
         live = self._context.kube.get(TASKS, key.namespace, key.name)
-        if live is not None:
-            self._context.cache.put(TASKS, live)
-            self._context.queue.add(key)
-        return live is not None
+        if live is None:
+            return False
+        self._context.cache.put(TASKS, live)
+        if self._context.cache.task(key.namespace, key.name) is None:
+            raise Busy("Conflict", "The API server shows a task that it has told to be deleted.")
+        self._context.queue.add(key)
+        return True
 
     def _drop(self, key: TaskKey) -> None:
         """Forget a task that is gone, and answer what is nobody's any more."""
