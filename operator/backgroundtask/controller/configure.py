@@ -17,7 +17,7 @@ from backgroundtask.controller.holdings import Holdings
 from backgroundtask.errors import Expected, Rejected
 from backgroundtask.kube.resource import TASKS
 from backgroundtask.plan.changes import Desired, Plan, Revision, plan
-from backgroundtask.plan.desired import Site, desired
+from backgroundtask.plan.desired import Site, desired, too_late_at
 from backgroundtask.plan.runs import has_ended
 from backgroundtask.plan.status import Configured, Paused, Refused, Settled, Subject, Unchanged
 
@@ -44,6 +44,7 @@ class Memory:
     suspect: bool = False  # somebody saw AWS differ
     unscheduled_since: datetime | None = None
     retire_at: datetime | None = None
+    too_late_at: datetime | None = None  # when a one-time schedule has to be switched off
     refused: Refusal | None = None
 
     def settle(self, wanted: Desired, done: Plan, now: datetime) -> None:
@@ -90,7 +91,8 @@ class _Pass:
         """
         site = self._context.site(self._spec.launch_template)
         owner = self._context.owner(self._task.metadata)
-        wanted = desired(owner, self._task.metadata.uid, self._spec, site)
+        wanted = desired(owner, self._task.metadata.uid, self._spec, site, now=self._context.now())
+        self._memory.too_late_at = too_late_at(self._spec)
         if not self._is_due(wanted):
             return Unchanged()
         self._refuse_again(wanted)

@@ -135,7 +135,8 @@ class Tasks:
             queue.add_after(key, LOOK_AGAIN.total_seconds())
         raw = self._context.cache.task(key.namespace, key.name)
         slot = moment(read_task_status(raw).next_schedule_time) if raw else None
-        for due, grace in ((slot, _AFTER_SLOT), (notes.memory.retire_at, 0.0)):
+        memory = notes.memory
+        for due, grace in ((slot, _AFTER_SLOT), (memory.retire_at, 0.0), (memory.too_late_at, 0.0)):
             if due is not None and due > now:  # what is overdue waits for what keeps it, not for the time
                 queue.add_after(key, (due - now).total_seconds() + grace)
 

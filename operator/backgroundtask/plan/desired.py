@@ -7,16 +7,18 @@ role, so the checks are made here, at each reconcile, and not only when the obje
 import difflib
 import re
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 
 from backgroundtask.api.task import TaskSpec
 from backgroundtask.api.template import TemplateSpec
-from backgroundtask.cron import parse, time_zone, to_aws
+from backgroundtask.cron import Kind, next_times, parse, time_zone, to_aws
 from backgroundtask.errors import Rejected
 from backgroundtask.plan.changes import Desired
 from backgroundtask.plan.definition import ROOM_FOR_TAGS, Definition, Logs
 from backgroundtask.plan.names import Owner
-from backgroundtask.plan.schedule import SCHEDULED_TIME, Placement, Schedule, run_task_request
+from backgroundtask.plan.schedule import MAXIMUM_AGE, SCHEDULED_TIME, Placement, Schedule, run_task_request
 
+_LONG_AGO = datetime(1970, 1, 1, tzinfo=UTC) - timedelta(days=1)  # before the first moment that an at(...) can name
 _ARN_PARTS = 7  # arn:aws:secretsmanager:region:account:secret:name, before :json-key:version-stage:version-id
 
 
@@ -62,8 +64,22 @@ def logs(owner: Owner, spec: TemplateSpec) -> Logs:
     )
 
 
-def desired(owner: Owner, uid: str, spec: TaskSpec, site: Site) -> Desired:
-    """What AWS has to hold for a task.
+def too_late_at(spec: TaskSpec) -> datetime | None:
+    """When the only slot of an `at(...)` can no longer be run; None for schedules that go on.
+
+    EventBridge Scheduler keeps a one-time schedule after it has fired, and runs it at once where an update leaves its
+    time in the past. Until `MAXIMUM_AGE` after the slot ECS knows the token of such a run; from then on the schedule is
+    kept switched off, so that an edit of the task cannot run it a second time.
+    """
+    expression = parse(spec.cron) if spec.cron else None
+    if expression is None or expression.kind is not Kind.AT:
+        return None
+    slot = next(next_times(expression, time_zone=spec.time_zone, after=_LONG_AGO), None)
+    return slot + timedelta(seconds=MAXIMUM_AGE) if slot else None
+
+
+def desired(owner: Owner, uid: str, spec: TaskSpec, site: Site, *, now: datetime) -> Desired:
+    """What AWS has to hold for a task from `now` on.
 
     Raises:
         Rejected: NamespaceNotAllowed, TaskRoleNotOffered, SecretNotAllowed, TooManyTags, InvalidSchedule or
@@ -71,7 +87,7 @@ def desired(owner: Owner, uid: str, spec: TaskSpec, site: Site) -> Desired:
     """
     refuse_namespace(owner.namespace, site.template, site.spec)
     definition = _definition(owner, spec, site)
-    return Desired(definition=definition, schedules=tuple(_schedules(owner, uid, spec, site)), uid=uid)
+    return Desired(definition=definition, schedules=tuple(_schedules(owner, uid, spec, site, now)), uid=uid)
 
 
 def refuse_namespace(namespace: str, template: str, spec: TemplateSpec) -> None:
@@ -127,10 +143,11 @@ def _tags(spec: TaskSpec, site: Site) -> dict[str, str]:
     )
 
 
-def _schedules(owner: Owner, uid: str, spec: TaskSpec, site: Site) -> list[Schedule]:
+def _schedules(owner: Owner, uid: str, spec: TaskSpec, site: Site, now: datetime) -> list[Schedule]:
     if not spec.cron:
         return []
     time_zone(spec.time_zone)
+    too_late = too_late_at(spec)
     request = run_task_request(
         owner=owner,
         uid=uid,
@@ -145,7 +162,7 @@ def _schedules(owner: Owner, uid: str, spec: TaskSpec, site: Site) -> list[Sched
             group=site.group,
             expression=expression,
             time_zone=spec.time_zone,
-            enabled=not spec.suspend,
+            enabled=not spec.suspend and (too_late is None or now < too_late),
             request=request,
             role=site.spec.scheduler_role_arn,
             dead_letters=site.spec.queues.ticks,

@@ -37,6 +37,7 @@ from backgroundtask.plan.history import last_run, last_run_verdict, run_fields
 from backgroundtask.plan.moments import stamp
 
 _SUSPENDED = Verdict(SCHEDULED, "False", "Suspended", "spec.suspend is true: no run starts by itself.")
+_COMPLETED = Verdict(SCHEDULED, "False", "Completed", "The only slot of its at(...) is over: no run starts by itself.")
 _WORD: TypeAdapter[str] = TypeAdapter(Word)
 
 
@@ -173,7 +174,7 @@ def _schedules(settled: Settled) -> tuple[ScheduleStatus, ...]:
 def _config_verdicts(spec: TaskSpec | None, configured: Configured) -> tuple[Verdict, ...]:
     match configured:
         case Settled():
-            return (*ready("Reconciled", _settled_message(configured)), _scheduled(configured.desired))
+            return (*ready("Reconciled", _settled_message(configured)), _scheduled(spec, configured.desired))
         case Refused(error, switched_off):
             return (*_refusal(error), *([_switched_off(spec, error)] if switched_off else []))
         case Paused():
@@ -202,11 +203,11 @@ def _settled_message(settled: Settled) -> str:
     return f"Task definition {definition} is registered" + (f", schedule {names} starts it." if names else ".")
 
 
-def _scheduled(desired: Desired) -> Verdict:
+def _scheduled(spec: TaskSpec | None, desired: Desired) -> Verdict:
     if not desired.schedules:
         return Verdict(SCHEDULED, "False", "NoSchedule", "The spec has no cron: the task runs only on demand.")
     if not all(one.enabled for one in desired.schedules):
-        return _SUSPENDED
+        return _SUSPENDED if spec is not None and spec.suspend else _COMPLETED
     return Verdict(SCHEDULED, "True", "Scheduled", "Runs start by themselves.")
 
 

@@ -20,6 +20,8 @@ TASKS = [one for one in DOCUMENTS if one["kind"] == "BackgroundTask"]
 [TEMPLATE] = [one for one in DOCUMENTS if one["kind"] == "LaunchTemplate"]
 ARN = "arn:aws:ecs:eu-west-1:111122223333:cluster/background"
 
+NOW = datetime(2026, 11, 21, tzinfo=UTC)
+
 
 def stored(document: dict[str, Any]) -> dict[str, Any]:
     """As the API server would answer it."""
@@ -32,7 +34,9 @@ def test_a_sample_task_becomes_a_definition_and_schedules_in_the_sample_template
     template = parse_template(stored(TEMPLATE)).spec
     owner = Owner("samples", task.metadata.namespace, task.metadata.name)
 
-    wanted = desired(owner, "1", task.spec, Site(template="default", spec=template, cluster=ARN, group="bgt-samples"))
+    wanted = desired(
+        owner, "1", task.spec, Site(template="default", spec=template, cluster=ARN, group="bgt-samples"), now=NOW
+    )
 
     assert task.spec.cron
     assert [one.expression for one in wanted.schedules] == list(to_aws(parse(task.spec.cron)))

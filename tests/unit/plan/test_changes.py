@@ -39,7 +39,7 @@ DAILY, PAIR = "0 3 * * *", "0 3 1 * 1"
 
 def wish(cron: str | None = DAILY, **spec: object) -> Desired:
     site = Site(template="default", spec=template().spec, cluster=CLUSTER, group="bgt-test")
-    return desired(OWNER, TASK_UID, task(cron=cron, **spec).spec, site)
+    return desired(OWNER, TASK_UID, task(cron=cron, **spec).spec, site, now=NOW)
 
 
 class Cloud:

@@ -1,5 +1,6 @@
 """From what a user wrote to what AWS has to hold, and what a LaunchTemplate refuses."""
 
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -9,7 +10,7 @@ from hypothesis import strategies as st
 from backgroundtask.errors import Rejected
 from backgroundtask.plan.changes import Desired
 from backgroundtask.plan.definition import Logs
-from backgroundtask.plan.desired import Site, desired, logs, refuse_namespace, schedule_group
+from backgroundtask.plan.desired import Site, desired, logs, refuse_namespace, schedule_group, too_late_at
 from backgroundtask.plan.names import Owner
 from backgroundtask.plan.schedule import Placement
 from fixtures.objects import ACCOUNT, CLUSTER, REGION, TASK_UID, task, template
@@ -17,14 +18,15 @@ from fixtures.objects import ACCOUNT, CLUSTER, REGION, TASK_UID, task, template
 OWNER = Owner("test", "reports", "nightly")
 SECRETS = f"arn:aws:secretsmanager:{REGION}:{ACCOUNT}:secret"
 PAIR = "0 3 1 * 1"
+NOW = datetime(2026, 11, 21, 12, tzinfo=UTC)
 
 
 def site(**spec: Any) -> Site:
     return Site(template="default", spec=template(**spec).spec, cluster=CLUSTER, group="bgt-test")
 
 
-def wish(*, owner: Owner = OWNER, at: Site | None = None, **spec: Any) -> Desired:
-    return desired(owner, TASK_UID, task(**spec).spec, at or site())
+def wish(*, owner: Owner = OWNER, at: Site | None = None, now: datetime = NOW, **spec: Any) -> Desired:
+    return desired(owner, TASK_UID, task(**spec).spec, at or site(), now=now)
 
 
 def with_secret(reference: str, *, patterns: list[str], namespace: str = "reports") -> Desired:
@@ -375,3 +377,26 @@ def test_no_refusal_tells_a_value_of_env_or_the_name_of_a_secret() -> None:
     error = refusal(env=env)
 
     assert "hunter" not in error.message
+
+
+@pytest.mark.parametrize(
+    ("now", "enabled", "why"),
+    [
+        ("2026-11-21T10:59:00+00:00", True, "its slot is still to come"),
+        ("2026-11-21T11:49:59+00:00", True, "ECS still knows the token of a run that has started"),
+        ("2026-11-21T11:50:00+00:00", False, "an edit from now on would run the job a second time"),
+    ],
+)
+def test_a_one_time_schedule_is_switched_off_once_its_slot_is_too_late_to_run(
+    now: str, *, enabled: bool, why: str
+) -> None:
+    moment = datetime.fromisoformat(now)
+
+    [schedule] = wish(cron="at(2026-11-21T12:00:00)", timeZone="Europe/Berlin", now=moment).schedules
+
+    assert schedule.enabled is enabled, why
+
+
+def test_only_a_one_time_schedule_is_ever_too_late() -> None:
+    assert too_late_at(task(cron="at(2026-11-21T12:00:00)").spec) == datetime(2026, 11, 21, 12, 50, tzinfo=UTC)
+    assert [too_late_at(task(cron=cron).spec) for cron in (None, "@daily", "rate(5 minutes)")] == [None] * 3

@@ -54,7 +54,7 @@ def subject(
 def settled(task: Subject) -> Settled:
     site = Site(template="default", spec=template().spec, cluster=CLUSTER, group="bgt-test")
     assert task.spec is not None
-    wanted = desired(OWNER, TASK_UID, task.spec, site)
+    wanted = desired(OWNER, TASK_UID, task.spec, site, now=NOW)
     arns = tuple(f"arn:{one.name}" for one in wanted.schedules)
     return Settled(desired=wanted, definition_arn=REVISION, schedule_arns=arns)
 
@@ -608,3 +608,12 @@ def test_a_condition_is_worth_an_event_when_its_status_or_reason_changes(
     after: list[Condition], changed: list[str], why: str
 ) -> None:
     assert [one.type for one in condition_changes([condition("Ready")], after)] == changed, why
+
+
+def test_a_one_time_schedule_that_is_over_says_so_and_names_no_next_time() -> None:
+    status = at_rest(cron="at(2026-11-20T12:00:00)")
+
+    scheduled = find(status.conditions, "Scheduled")
+    assert scheduled is not None
+    assert (scheduled.status, scheduled.reason) == ("False", "Completed")
+    assert status.next_schedule_time is None
