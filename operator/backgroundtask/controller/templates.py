@@ -50,8 +50,7 @@ class Templates:
         """
         raw = self._context.cache.template(key.name)
         if raw is None:
-            self._verified.pop(key, None)
-            self._tracker.forget(key.name)
+            self._forget(key)
             return
         metadata = read_metadata(raw)
         if metadata.deletion_timestamp is not None:
@@ -170,4 +169,8 @@ class Templates:
         left = self._context.kube.remove_finalizer(TEMPLATES, raw, FINALIZER)
         if left is not None:
             self._context.cache.put(TEMPLATES, left)
+        self._forget(key)  # the watch brings no news of an end that the cache knows already
+
+    def _forget(self, key: TemplateKey) -> None:
         self._verified.pop(key, None)
+        self._tracker.forget(key.name)

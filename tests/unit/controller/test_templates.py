@@ -1,0 +1,218 @@
+"""The reconciler of LaunchTemplates: what is looked at and made, whose the schedule group is, when it may go."""
+
+from typing import Any
+
+import pytest
+
+from backgroundtask.errors import Blocked, Busy, Expected, Rejected
+from backgroundtask.kube.resource import TEMPLATES
+from fixtures.fake_process import Process
+from fixtures.fake_world import EVENTS, GROUP, TEMPLATE, TICKS, World
+from fixtures.objects import CLUSTER, REGION
+
+CLUSTER_MARK = {"bgtask.dev/cluster": "cluster-uid"}
+OUR_MARKS = {**CLUSTER_MARK, "bgtask.dev/installation": "test"}
+HOUR = 3600
+
+
+@pytest.fixture
+def empty() -> World:
+    """A cluster without anything, and no process yet."""
+    return World()
+
+
+def process(world: World) -> Process:
+    assert world.process is not None
+    return world.process
+
+
+def condition(world: World, type_: str = "Ready") -> dict[str, Any]:
+    return world.condition(type_, of=world.object(TEMPLATES, "default"))
+
+
+class TestVerification:
+    def test_what_is_there_is_told_and_what_is_ours_is_made(self, empty: World) -> None:
+        empty.furnish(logs={"group": "/bgt/test", "retentionDays": 7}, tags={"team": "data"})
+        empty.start().work()
+
+        status = empty.object(TEMPLATES, "default")["status"]
+        assert condition(empty)["status"] == "True"
+        assert status["clusterArn"] == CLUSTER
+        assert status["scheduleGroupArn"].endswith(f"schedule-group/{GROUP}")
+        assert status["tasks"] == 0
+        assert empty.account.groups == {GROUP: {**OUR_MARKS, "team": "data"}}
+        assert empty.account.log_groups == {"/bgt/test": 7}
+        assert process(empty).followed.queues == {"default": EVENTS}
+
+    def test_it_is_verified_once_an_hour_and_written_only_where_it_differs(self, bare: World) -> None:
+        calls, writes = len(bare.trace.calls), len(bare.trace.writes)
+
+        bare.pass_time(HOUR - 60, step=60)
+        assert [call.operation for call in bare.trace.calls[calls:]].count("ecs.cluster") == 0
+        bare.pass_time(HOUR, step=60)
+
+        assert [call.operation for call in bare.trace.calls[calls:]].count("ecs.cluster") == 1
+        assert bare.trace.since(writes) == []
+
+    @pytest.mark.parametrize(
+        ("break_it", "reason", "says"),
+        [
+            (lambda world: world.account.clusters.clear(), "ClusterNotActive", "does not exist"),
+            (lambda world: world.account.clusters.update({CLUSTER: "INACTIVE"}), "ClusterNotActive", "is INACTIVE"),
+            (lambda world: world.account.queues.pop(EVENTS), "QueueNotFound", "does not exist"),
+            (lambda world: world.account.queues.pop(TICKS), "QueueNotFound", "does not exist"),
+        ],
+        ids=["no cluster", "an inactive cluster", "no queue of events", "no queue of ticks"],
+    )
+    def test_what_is_missing_is_told_and_found_once_it_is_there(
+        self, empty: World, break_it: Any, reason: str, says: str
+    ) -> None:
+        clusters, queues = dict(empty.account.clusters), dict(empty.account.queues)
+        break_it(empty)
+        empty.furnish()
+        empty.apply()
+        empty.start().work()
+        assert condition(empty)["reason"] == condition(empty, "Reconciling")["reason"] == reason
+        assert says in condition(empty)["message"]
+        assert empty.condition()["reason"] == "LaunchTemplateNotReady"
+
+        empty.account.clusters.update(clusters)
+        empty.account.queues.update(queues)
+        empty.pass_time(10, step=1)
+
+        assert condition(empty)["status"] == "True"
+        assert empty.condition()["status"] == "True", "its tasks are woken"
+
+    def test_a_refused_template_is_stalled_and_looked_at_hourly(self, empty: World) -> None:
+        empty.furnish(queues={"events": EVENTS.replace(REGION, "us-east-1"), "ticks": TICKS})
+        empty.start().work()
+        assert condition(empty, "Stalled")["reason"] == "InvalidQueue"
+        assert REGION in condition(empty, "Stalled")["message"]
+        calls = len(empty.trace.calls)
+
+        empty.pass_time(2 * HOUR + 60, step=60)
+
+        assert [call.operation for call in empty.trace.calls[calls:]].count("ecs.cluster") == 2
+
+    def test_a_busy_aws_is_not_told_before_it_stays_so(self, empty: World) -> None:
+        empty.trace.fail_next("ecs.cluster", Busy("Throttled", "AWS throttles."), times=100)
+        empty.furnish()
+        empty.start().work()
+        assert condition(empty) == {}
+
+        empty.pass_time(HOUR, step=30)
+
+        assert condition(empty)["reason"] == "Throttled"
+
+    def test_a_change_wakes_its_tasks(self, world: World) -> None:
+        world.edit_template(schedulerRoleArn="arn:aws:iam::123456789012:role/other")
+
+        process(world).work()
+
+        [name] = world.enabled()
+        assert world.account.schedule(name).role.endswith("role/other")
+
+
+class TestOwnership:
+    @pytest.mark.parametrize(
+        ("tags", "after", "why"),
+        [
+            ({}, OUR_MARKS, "somebody made it for us"),
+            (CLUSTER_MARK, OUR_MARKS, "a mark is missing"),
+            ({**OUR_MARKS, "team": "data"}, {**OUR_MARKS, "team": "data"}, "it is ours"),
+        ],
+    )
+    def test_a_group_that_is_nobody_elses_bears_our_marks(
+        self, empty: World, tags: dict[str, str], after: dict[str, str], why: str
+    ) -> None:
+        empty.account.groups[GROUP] = dict(tags)
+        empty.furnish()
+        empty.start().work()
+
+        assert empty.account.groups[GROUP] == after, why
+        assert condition(empty)["status"] == "True", why
+
+    @pytest.mark.parametrize(
+        ("tags", "reason"),
+        [
+            ({"bgtask.dev/cluster": "another"}, "ScheduleGroupOfAnotherCluster"),
+            ({"bgtask.dev/installation": "other"}, "NotOwned"),
+            ({"bgtask.dev/installation": "other", "bgtask.dev/cluster": "another"}, "NotOwned"),
+        ],
+    )
+    def test_a_group_of_somebody_else_is_left_alone(self, empty: World, tags: dict[str, str], reason: str) -> None:
+        empty.account.groups[GROUP] = dict(tags)
+        empty.furnish()
+        empty.start().work()
+
+        assert empty.account.groups[GROUP] == tags
+        assert condition(empty)["reason"] == reason
+
+    def test_the_group_of_another_cluster_is_taken_over_when_told_so(self, empty: World) -> None:
+        empty.account.groups[GROUP] = {**OUR_MARKS, "bgtask.dev/cluster": "another"}
+        empty.furnish()
+        empty.start(adopt=True).work()
+
+        assert empty.account.groups[GROUP] == OUR_MARKS
+        assert condition(empty)["status"] == "True"
+
+    def test_no_switch_takes_over_the_group_of_another_installation(self, empty: World) -> None:
+        empty.account.groups[GROUP] = {"bgtask.dev/installation": "other"}
+        empty.furnish()
+        empty.start(adopt=True).work()
+
+        assert condition(empty)["reason"] == "NotOwned"
+
+
+class TestFailures:
+    @pytest.mark.parametrize(
+        "operation", ["kube.add_finalizer", "schedules.create_group", "logs.ensure", "kube.patch*"]
+    )
+    @pytest.mark.parametrize("after_effect", [False, True])
+    @pytest.mark.parametrize("kind", [Busy, Blocked])
+    def test_whatever_fails_is_tried_again(
+        self, empty: World, operation: str, kind: type[Expected], *, after_effect: bool
+    ) -> None:
+        empty.trace.fail_next(operation, kind("Odd", "Odd."), after_effect=after_effect)
+        empty.furnish()
+        empty.start().work()
+
+        empty.pass_time(60, step=1)
+
+        assert condition(empty)["status"] == "True"
+        assert empty.account.groups == {GROUP: OUR_MARKS}
+
+    def test_a_refusal_of_aws_is_stalled(self, empty: World) -> None:
+        empty.trace.fail_next("logs.ensure", Rejected("InvalidLogGroup", "CloudWatch Logs does not like it."))
+        empty.furnish()
+        empty.start().work()
+
+        assert condition(empty, "Stalled")["reason"] == "InvalidLogGroup"
+
+
+class TestEnd:
+    def test_it_stays_while_tasks_use_it_and_says_who(self, world: World) -> None:
+        world.delete(TEMPLATES, "default")
+        process(world).work()
+
+        assert condition(world, "Reconciling")["reason"] == "InUse"
+        assert "reports/nightly" in condition(world, "Reconciling")["message"]
+        assert process(world).followed.queues == {"default": EVENTS}
+
+    def test_its_queues_are_read_no_longer_once_it_is_gone(self, bare: World) -> None:
+        bare.delete(TEMPLATES, "default")
+        process(bare).work()
+
+        assert bare.find(TEMPLATES, "default") is None
+        assert process(bare).followed.queues == {}
+
+    def test_an_end_that_nobody_of_ours_held_up_is_noticed(self, bare: World) -> None:
+        body = bare.object(TEMPLATES, "default")
+        metadata = {key: value for key, value in body["metadata"].items() if key != "finalizers"}
+        bare.store.replace(TEMPLATES, body, {**body, "metadata": metadata})
+        bare.delete(TEMPLATES, "default")
+
+        process(bare).work()
+
+        assert process(bare).followed.queues == {}
+        assert process(bare).context.cache.template(TEMPLATE.name) is None
