@@ -199,7 +199,8 @@ class TemplateSpec(Model):
     secrets: Annotated[tuple[SecretPattern, ...], Field(max_length=64, strict=False), Unique()] = Field(
         (),
         description="Secrets that valueFrom may refer to: patterns of Secrets Manager ARNs, SSM parameter ARNs or "
-        "names, in which * stands for any text and {namespace} for the namespace of the task. Empty: none.",
+        "names, in which * stands for any text and {namespace} for the namespace of the task. A reference is judged "
+        "without its :json-key:version-stage:version-id. Empty: none.",
     )
     tags: Tags = Field(
         default_factory=dict, description="AWS tags for everything that is created, next to the operator's own."

@@ -103,12 +103,19 @@ def _optional(source: Mapping[str, Any], key: str, kind: type[_Kind]) -> _Kind |
 def _moment(source: Mapping[str, Any], key: str) -> datetime | None:
     """Events write ISO 8601 (`2026-01-23T17:57:58.103Z`); botocore has parsed the API's times already."""
     value = source.get(key)
-    try:
-        moment = datetime.fromisoformat(value) if isinstance(value, str) else value
-    except ValueError as error:
-        raise Malformed(f"{key} is no time.") from error
-    if moment is None:
+    if value is None:
         return None
+    moment = _parsed(value, key) if isinstance(value, str) else value
     if not isinstance(moment, datetime) or moment.tzinfo is None:
         raise Malformed(f"{key} is no time with a time zone.")
-    return moment.astimezone(UTC)
+    try:
+        return moment.astimezone(UTC)
+    except OverflowError as error:
+        raise Malformed(f"{key} is no time in UTC.") from error
+
+
+def _parsed(text: str, key: str) -> datetime:
+    try:
+        return datetime.fromisoformat(text)
+    except ValueError as error:
+        raise Malformed(f"{key} is no time.") from error

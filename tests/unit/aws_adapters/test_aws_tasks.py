@@ -125,6 +125,7 @@ def test_a_slot_that_is_no_time_is_none() -> None:
         (event(containers=[{"name": "aws-bg-task", "exitCode": "0"}]), "exitCode is not of type int"),
         (event(overrides=[1]), "overrides is no object"),
         (event(createdAt="yesterday"), "createdAt is no time"),
+        (event(createdAt="0001-01-01T00:00:00+14:00"), "createdAt is no time"),
         (event(createdAt="2026-11-21T03:00:00"), "createdAt is no time with a time zone"),
         (event(createdAt=1763694000), "createdAt is no time with a time zone"),
         (None, "no JSON object"),
