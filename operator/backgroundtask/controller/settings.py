@@ -17,9 +17,9 @@ class Settings(BaseModel):
     kubeconfig: str | None = None
     context: str | None = None
     workers: Annotated[int, Field(ge=1, le=64)] = 8
-    resync: Annotated[float, Field(ge=1)] = 600.0
+    resync: Annotated[float, Field(ge=1, le=86_400)] = 600.0
     """Seconds between two looks at what exists, in bulk."""
-    retire_after: Annotated[float, Field(ge=0)] = 3600.0
+    retire_after: Annotated[float, Field(ge=0, le=2_592_000)] = 3600.0
     """Seconds that a replaced revision stays: a schedule's maximum event age, and ten minutes for ECS."""
     metrics_port: Annotated[int, Field(ge=0, le=65535)] = 8080
     """TCP port of /metrics; 0 serves none."""

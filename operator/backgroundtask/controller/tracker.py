@@ -21,6 +21,7 @@ _MOST_UNDER_WAY = 2000  # messages of one queue that were received and not yet d
 _GATHER = 0.2  # seconds that a receipt waits for others, to be deleted in one call
 _BATCH = 10  # Amazon SQS API, DeleteMessageBatch: Entries
 _ASSURED = 2.0  # seconds that an answer of the API server vouches for the next one
+_FIRST_PAUSE = 1.0  # seconds before a queue that could not be read is tried again
 _LONGEST_PAUSE = 30.0
 
 Take = Callable[[Message, Callable[[], None]], None]
@@ -99,17 +100,17 @@ class Reader:
         self._deleter.join(timeout)
 
     def _receive(self) -> None:
-        pause = 1.0
+        pause = _FIRST_PAUSE
         while not self._stopping.is_set():
             try:
                 self._assure()
                 messages = self._cloud.queues.receive(self._cloud.queues.url(self._arn))
-            except Expected as error:
-                log.warning("Cannot read queue %s: %s", self._arn, error.message)
+            except Exception as error:  # noqa: BLE001 - a reader that ends reads nothing ever after
+                self._complain("Cannot read queue", error)
                 self._stopping.wait(max(pause, error.retry_after if isinstance(error, Busy) else 0.0))
                 pause = min(pause * 2, _LONGEST_PAUSE)
                 continue
-            pause = 1.0
+            pause = _FIRST_PAUSE
             for message in messages:
                 self._take_up(message)
 
@@ -127,9 +128,16 @@ class Reader:
             metrics.MESSAGES.labels("malformed").inc()
             log.warning("Message %s of queue %s is left to its poison queue: %s", message.id, self._arn, error)
             self._room.release()
-        except Expected as error:
-            log.warning("Message %s of queue %s comes again later: %s", message.id, self._arn, error.message)
+        except Exception as error:  # noqa: BLE001 - a message that is a bug to us must not keep the others
+            self._complain(f"Message {message.id} comes again later from queue", error)
             self._room.release()
+
+    def _complain(self, what: str, error: Exception) -> None:
+        """Expected is told in a line, a bug with its traceback."""
+        if isinstance(error, Expected):
+            log.warning("%s %s: %s", what, self._arn, error.message)
+            return
+        log.error("%s %s: a bug", what, self._arn, exc_info=error)
 
     def _delete(self) -> None:
         ending = False
@@ -139,8 +147,8 @@ class Reader:
                 continue
             try:
                 self._cloud.queues.delete(self._cloud.queues.url(self._arn), receipts)
-            except Expected as error:  # they come again, are no news then, and are deleted then
-                log.warning("Cannot delete messages of queue %s: %s", self._arn, error.message)
+            except Exception as error:  # noqa: BLE001 - they come again, are no news then, and are deleted then
+                self._complain("Cannot delete messages of queue", error)
             for _ in receipts:
                 self._room.release()
 

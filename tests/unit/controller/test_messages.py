@@ -1,0 +1,139 @@
+"""What the messages of the two queues mean."""
+
+import json
+from typing import Any
+
+import pytest
+
+from backgroundtask.aws import Malformed, Message
+from backgroundtask.controller.messages import DeadLetters, Events
+from backgroundtask.errors import Busy
+from fixtures.fake_process import Process
+from fixtures.fake_world import KEY, NOON, OWNER, World, event
+from fixtures.objects import ACCOUNT, REGION
+
+STRANGER = f"arn:aws:ecs:{REGION}:{ACCOUNT}:task-definition/bgt_other_reports_nightly:1"
+
+
+def process(world: World) -> Process:
+    assert world.process is not None
+    return world.process
+
+
+def message(body: str, **attributes: str) -> Message:
+    return Message(id="1", receipt="r", body=body, receive_count=1, sent_at=NOON, attributes=attributes)
+
+
+@pytest.fixture
+def answered() -> list[str]:
+    return []
+
+
+def take(world: World, body: str, answered: list[str]) -> None:
+    Events(process(world).context, world.cloud).take(message(body), lambda: answered.append("it"))
+
+
+class TestEvents:
+    def test_an_event_is_delivered_to_its_task_and_answered_by_whoever_stores_it(
+        self, world: World, answered: list[str]
+    ) -> None:
+        task = world.fires()
+
+        take(world, event(world.account.move(task, "RUNNING")), answered)
+
+        [delivery] = process(world).context.inbox.take(KEY)
+        assert (delivery.task.arn, delivery.task.uid) == (task, world.task()["metadata"]["uid"])
+        assert process(world).context.queue.get(0) == KEY
+        assert answered == []
+
+    def test_what_an_event_leaves_out_is_asked_for(self, world: World, answered: list[str]) -> None:
+        task = world.fires()
+        detail = {**world.account.move(task, "RUNNING"), "overrides": {}}
+
+        take(world, event(detail), answered)
+
+        [delivery] = process(world).context.inbox.take(KEY)
+        assert delivery.task.uid == world.task()["metadata"]["uid"]
+
+    def test_it_is_left_where_aws_cannot_be_asked(self, world: World, answered: list[str]) -> None:
+        detail = {**world.account.move(world.fires(), "RUNNING"), "overrides": {}}
+        world.trace.fail_next("ecs.tasks", Busy("Throttled", "AWS throttles."))
+
+        with pytest.raises(Busy):
+            take(world, event(detail), answered)
+
+        assert answered == []
+
+    def test_what_ecs_knows_no_more_is_nobodys(self, world: World, answered: list[str]) -> None:
+        task = world.fires()
+        detail = {**world.account.move(task, "STOPPED", exit_code=0), "overrides": {}}
+        del world.account.tasks[task]
+
+        take(world, event(detail), answered)
+        process(world).work()
+
+        assert answered == ["it"]
+        assert world.runs() == []
+
+    @pytest.mark.parametrize("definition", [STRANGER, STRANGER.replace("bgt_other", "somebody")])
+    def test_a_strangers_task_is_answered_at_once(self, world: World, answered: list[str], definition: str) -> None:
+        detail = {**world.account.move(world.fires(), "RUNNING"), "taskDefinitionArn": definition}
+
+        take(world, event(detail), answered)
+
+        assert answered == ["it"]
+        assert process(world).context.queue.get(0) is None
+
+    @pytest.mark.parametrize(
+        ("body", "why"),
+        [
+            ("{", "not JSON"),
+            ("[]", "not an object"),
+            ("{}", "no detail-type"),
+            (json.dumps({"detail-type": "ECS Service Action", "detail": {}}), "another kind of event"),
+            (event({}), "no task"),
+            (json.dumps({"detail-type": "ECS Task State Change"}), "no detail"),
+            (json.dumps({"detail-type": "ECS Task State Change", "detail": []}), "a detail that is no object"),
+        ],
+    )
+    def test_what_tells_no_task_is_malformed(self, world: World, answered: list[str], body: str, why: str) -> None:
+        with pytest.raises(Malformed):
+            take(world, body, answered)
+
+        assert answered == [], why
+
+
+class TestDeadLetters:
+    def take(self, world: World, body: Any, answered: list[str], **attributes: str) -> None:
+        letters = DeadLetters(process(world).context)
+        letters.take(message(json.dumps(body), **attributes), lambda: answered.append("it"))
+
+    def test_a_launch_that_scheduler_gave_up_is_told_on_its_task(self, world: World, answered: list[str]) -> None:
+        definition = world.revisions()[0]
+
+        self.take(
+            world,
+            {"TaskDefinition": definition},
+            answered,
+            ERROR_CODE="ECS.AccessDeniedException",
+            ERROR_MESSAGE="not\nallowed",
+        )
+
+        told = process(world).told.told[-1]
+        assert (told.about, told.type, told.reason) == ("backgroundtasks nightly", "Warning", "FailedCreate")
+        assert told.message.endswith("ECS.AccessDeniedException: not allowed")
+        assert answered == ["it"]
+
+    def test_that_of_a_task_that_is_gone_is_answered(self, bare: World, answered: list[str]) -> None:
+        definition = STRANGER.replace("bgt_other_reports_nightly", OWNER.family)
+
+        self.take(bare, {"TaskDefinition": definition}, answered)
+
+        assert answered == ["it"]
+
+    @pytest.mark.parametrize("body", [{}, {"TaskDefinition": STRANGER}, {"TaskDefinition": ["x"]}])
+    def test_what_is_no_launch_of_ours_is_malformed(self, world: World, answered: list[str], body: Any) -> None:
+        with pytest.raises(Malformed):
+            self.take(world, body, answered)
+
+        assert answered == []

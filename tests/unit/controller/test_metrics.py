@@ -1,0 +1,45 @@
+"""What Prometheus is told: names that people's alerts rest on, and labels that are never a tenant's words."""
+
+from prometheus_client import generate_latest
+
+from backgroundtask.controller import metrics
+from fixtures.fake_world import World
+
+NAMES = {
+    "bgt_reconciles",
+    "bgt_reconcile_seconds",
+    "bgt_queue_depth",
+    "bgt_queue_oldest_seconds",
+    "bgt_aws_calls",
+    "bgt_aws_call_seconds",
+    "bgt_runs",
+    "bgt_duplicate_tasks",
+    "bgt_messages",
+}
+
+
+def value(name: str, **labels: str) -> float:
+    return metrics.REGISTRY.get_sample_value(name, labels) or 0.0
+
+
+def test_the_names_are_these() -> None:
+    assert {family.name for family in metrics.REGISTRY.collect()} == NAMES
+
+
+def test_a_call_to_aws_is_counted_by_operation_and_code() -> None:
+    before = value("bgt_aws_calls_total", operation="ecs.RunTask", code="OK")
+
+    metrics.aws_call("ecs.RunTask", "OK", 0.25)
+
+    assert value("bgt_aws_calls_total", operation="ecs.RunTask", code="OK") == before + 1
+    assert value("bgt_aws_call_seconds_sum", operation="ecs.RunTask") >= 0.25
+
+
+def test_a_run_is_counted_by_its_end_and_names_no_object(world: World) -> None:
+    before = value("bgt_runs_total", phase="Failed"), value("bgt_messages_total", fate="stored")
+
+    world.tells(world.fires(), "STOPPED", exit_code=3)
+
+    after = value("bgt_runs_total", phase="Failed"), value("bgt_messages_total", fate="stored")
+    assert after == (before[0] + 1, before[1] + 1)
+    assert b"nightly" not in generate_latest(metrics.REGISTRY)

@@ -1,0 +1,50 @@
+"""What the controller is told at its start: clear about what it cannot take."""
+
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from backgroundtask.controller.settings import Settings
+from backgroundtask.errors import Rejected
+
+
+def test_only_the_installation_has_to_be_said() -> None:
+    settings = Settings.of(installation="prod", workers=None)
+
+    assert settings.workers == 8
+    assert settings.retirement_age == timedelta(hours=1)
+    assert not settings.adopt
+
+
+def test_texts_of_the_environment_are_read() -> None:
+    settings = Settings.of(installation="prod", workers="4", resync="60", adopt="true", metrics_port="0")
+
+    assert (settings.workers, settings.resync, settings.adopt, settings.metrics_port) == (4, 60.0, True, 0)
+
+
+@pytest.mark.parametrize(
+    ("values", "names"),
+    [
+        ({}, ["--installation (or BGT_INSTALLATION)"]),
+        ({"installation": "Prod!"}, ["--installation"]),
+        ({"installation": "a" * 17}, ["--installation"]),
+        ({"installation": "prod", "workers": 0}, ["--workers (or BGT_WORKERS)"]),
+        ({"installation": "prod", "workers": "many", "metrics_port": 70000}, ["--workers", "--metrics-port"]),
+        ({"installation": "prod", "resync": 0.5}, ["--resync"]),
+        ({"installation": "prod", "resync": "inf"}, ["--resync"]),
+        ({"installation": "prod", "resync": 86_401}, ["--resync"]),
+        ({"installation": "prod", "retire_after": -1}, ["--retire-after (or BGT_RETIRE_AFTER)"]),
+        ({"installation": "prod", "retire_after": "inf"}, ["--retire-after"]),
+        ({"installation": "prod", "retire_after": "nan"}, ["--retire-after"]),
+        ({"installation": "prod", "retire_after": 1e300}, ["--retire-after"]),
+        ({"installation": "prod", "color": "red"}, ["--color"]),
+    ],
+    ids=str,
+)
+def test_what_cannot_be_used_is_named_with_its_flag_and_variable(values: dict[str, Any], names: list[str]) -> None:
+    with pytest.raises(Rejected) as refusal:
+        Settings.of(**values)
+
+    assert refusal.value.reason == "InvalidSettings"
+    assert all(name in refusal.value.message for name in names)
