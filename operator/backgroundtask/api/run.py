@@ -24,8 +24,9 @@ class RunSpec(Model):
     rules = (Rule(cel="self == oldSelf", message=f"spec is immutable: create a new {RUN_KIND}"),)
 
     task: TaskName = Field(description="Name of the BackgroundTask in the same namespace.")
-    scheduled_time: Time | None = Field(
-        None, description="Slot of the schedule that this run is for, in UTC: 2026-11-30T03:00:00Z. Absent: on demand."
+    scheduled_time: Time = Field(
+        description="Slot of the schedule that this run is for, in UTC: 2026-11-30T03:00:00Z. The operator creates the "
+        "runs of a schedule; a run does not start anything by itself."
     )
 
 

@@ -53,7 +53,7 @@ class Board:
 
     def report(self, phase: EndPhase) -> Report | None:
         """A task whose status reports a scheduled run that ended so, and when it runs next; None while none does."""
-        runs = {run.metadata.name: run for run in self.runs if run.spec.scheduled_time and run.status.phase == phase}
+        runs = {run.metadata.name: run for run in self.runs if run.status.phase == phase}
         for task in self.tasks:
             last = task.status.last_run
             if last and last.phase == phase and last.name in runs and task.status.next_schedule_time:
@@ -157,4 +157,4 @@ def _coloured(word: str | None) -> Text:
 
 
 def _recency(run: BackgroundTaskRun) -> tuple[str, str]:
-    return run.spec.scheduled_time or run.status.start_time or "", run.metadata.name
+    return run.spec.scheduled_time, run.metadata.name
