@@ -95,7 +95,6 @@ def test_a_report_needs_a_scheduled_run_that_the_task_names_as_its_last() -> Non
     ("items", "why"),
     [
         ([task(), run()], "the run has ended, but the task's status does not say so yet"),
-        ([task(lastRun=last()), run(slot=None)], "a run on demand proves no schedule"),
         ([task(lastRun=last()), run("failing-1")], "the status names a run that is not there"),
         ([task(lastRun=last(), nextScheduleTime=None), run()], "nobody knows when it runs next"),
         ([task(lastRun=last()), run(phase="Running")], "the run itself has not ended"),
