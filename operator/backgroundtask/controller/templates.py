@@ -59,7 +59,6 @@ class Templates:
         try:
             found = self._found(key, raw, metadata)
         except Expected as error:
-            self._verified.pop(key, None)
             self._refuse(key, error)
             return
         self._write(key, found, _THERE)

@@ -269,6 +269,20 @@ class TestRefusals:
 
         assert asked(world, before, "schedules.find") == []
 
+    def test_what_somebody_switches_on_again_is_switched_off_within_a_day(self, world: World) -> None:
+        world.edit_template(namespaces=[])
+        work(world)
+        name = OWNER.schedule_name(0)
+        world.account.put_schedule(replace(world.account.schedule(name), enabled=True))
+
+        world.pass_time(25 * HOUR, step=600)
+        assert world.enabled() == {name: False}
+        before = len(world.trace.calls)
+        world.annotate(run_requested_at="wakes it up")
+        work(world)
+
+        assert asked(world, before, "schedules.find") == []
+
     def test_a_refused_new_task_is_not_held(self, bare: World) -> None:
         bare.apply(cron="61 * * * *")
 

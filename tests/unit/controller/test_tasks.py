@@ -11,7 +11,7 @@ from backgroundtask.kube.resource import RUNS, TASKS, TEMPLATES
 from backgroundtask.plan.outcome import Task
 from fixtures.fake_process import Process
 from fixtures.fake_world import EVENTS, KEY, OWNER, World
-from fixtures.trace import Crash
+from fixtures.trace import Call, Crash
 
 THROTTLED = Busy("Throttled", "AWS throttles.")
 HOUR = 3600
@@ -77,6 +77,20 @@ class TestStatus:
         assert bare.task()["metadata"]["uid"] == second
         assert bare.condition()["status"] == "True"
         assert "UnparseableSchedule" not in process(bare).told.reasons()
+
+    def test_nor_does_one_that_came_while_the_other_was_worked_on(self, bare: World) -> None:
+        def replace(moment: str, call: Call) -> None:
+            if (moment, call.operation) == ("before", "kube.add_finalizer"):
+                bare.trace.on_write = lambda _, __: None
+                bare.delete()
+                bare.apply()
+                process(bare).watch.deliver()
+
+        bare.apply()
+        bare.trace.on_write = replace
+
+        assert work(bare).count("kube.patch_status") == 1
+        assert bare.condition()["status"] == "True"
 
     def test_events_bear_the_words_that_cronjobs_do(self, world: World) -> None:
         world.edit(cron="61 * * * *")
@@ -174,6 +188,22 @@ class TestEnd:
         assert world.find(TASKS, "nightly") is None
         world.store.collect_garbage()
         assert (world.runs(), world.revisions(), world.enabled()) == ([], [], {})
+
+    def test_tasks_that_nobody_told_of_are_stopped_too(self, world: World) -> None:
+        unheard = world.fires()
+        world.delete()
+        work(world)
+
+        assert world.account.tasks[unheard]["desiredStatus"] == "STOPPED"
+
+    def test_tasks_that_ecs_does_not_list_yet_are_stopped_too(self, world: World) -> None:
+        task = world.fires()
+        world.tells(task, "RUNNING")
+        del world.account.tasks[task]
+        world.delete()
+        work(world)
+
+        assert [call.target for call in world.trace.writes if call.operation == "ecs.stop"] == [task]
 
     @pytest.mark.parametrize(
         "operation", ["schedules.remove", "ecs.stop", "ecs.deregister", "ecs.tasks_of", "kube.remove_finalizer"]

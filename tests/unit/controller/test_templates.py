@@ -83,6 +83,20 @@ class TestVerification:
         assert condition(empty)["status"] == "True"
         assert empty.condition()["status"] == "True", "its tasks are woken"
 
+    def test_tasks_that_have_waited_long_go_on_as_soon_as_it_is_there(self, empty: World) -> None:
+        clusters = dict(empty.account.clusters)
+        empty.account.clusters.clear()
+        empty.furnish()
+        empty.apply()
+        empty.start().work()
+        empty.pass_time(2 * HOUR, step=300)  # by now they come only every few minutes
+        empty.account.clusters.update(clusters)
+
+        process(empty).context.queue.add(TEMPLATE)
+        process(empty).work()
+
+        assert empty.condition()["status"] == "True"
+
     def test_a_refused_template_is_stalled_and_looked_at_hourly(self, empty: World) -> None:
         empty.furnish(queues={"events": EVENTS.replace(REGION, "us-east-1"), "ticks": TICKS})
         empty.start().work()
