@@ -6,6 +6,7 @@ pulled) shows where it happens.
 """
 
 from collections.abc import Mapping
+from contextlib import suppress
 from datetime import UTC, datetime
 from typing import Any
 
@@ -31,6 +32,7 @@ CLUSTER_TAG = f"{TAG_PREFIX}cluster"
 INSTALLATION_TAG = f"{TAG_PREFIX}installation"
 
 _PATIENCE = 5  # failures in a row before a busy AWS is worth a line in the status
+_OF_OTHERS = frozenset({"NotOwned", "ScheduleGroupOfAnotherCluster"})  # whose messages are theirs, too
 _THERE = ready("Verified", "Cluster, queues, schedule group and log group are there.")
 
 
@@ -41,6 +43,7 @@ class Templates:
         self._context = context
         self._tracker = tracker
         self._verified: dict[TemplateKey, tuple[str, int, datetime]] = {}
+        self._followed: set[TemplateKey] = set()
 
     def reconcile(self, key: TemplateKey) -> None:
         """Verify one template and say so.
@@ -56,31 +59,31 @@ class Templates:
         if metadata.deletion_timestamp is not None:
             self._part(key, raw)
             return
+        now = self._context.now()
         try:
-            found = self._found(key, raw, metadata)
+            found = {} if self._is_verified(key, raw, metadata, now) else self._found(key, raw)
         except Expected as error:
-            self._refuse(key, error)
+            self._refuse(key, raw, error)
             return
-        self._write(key, found, _THERE)
+        self._write(raw, found, _THERE)
+        if found:  # and only once it is written: a status without them must not be taken for a verified one
+            self._verified[key] = (metadata.uid, metadata.generation, now)
         self._context.queue.add_after(key, LOOK_AGAIN.total_seconds(), Priority.RESYNC)
 
-    def _found(self, key: TemplateKey, raw: Mapping[str, Any], metadata: ObjectMeta) -> Mapping[str, object]:
-        """The members of the status that a verification brings; none where the last one still holds."""
+    def _is_verified(self, key: TemplateKey, raw: Mapping[str, Any], metadata: ObjectMeta, now: datetime) -> bool:
+        """Whether the last verification still holds, and its finds are in the status."""
         uid, generation, when = self._verified.get(key, ("", -1, datetime.min.replace(tzinfo=UTC)))
-        now = self._context.now()
-        if (uid, generation) == (metadata.uid, metadata.generation) and now - when < LOOK_AGAIN:
-            return {}
+        is_same = (uid, generation) == (metadata.uid, metadata.generation)
+        return is_same and now - when < LOOK_AGAIN and read_template_status(raw).cluster_arn is not None
+
+    def _found(self, key: TemplateKey, raw: Mapping[str, Any]) -> Mapping[str, object]:
+        """The members of the status that a verification brings; none where the template is gone."""
         spec = parse_template(raw).spec
         held = self._context.kube.add_finalizer(TEMPLATES, raw, FINALIZER)
         if held is None:
             return {}
         self._context.cache.put(TEMPLATES, held)
-        found = self._verify(key.name, spec)
-        self._verified[key] = (metadata.uid, metadata.generation, now)
-        return found
-
-    def _verify(self, name: str, spec: TemplateSpec) -> Mapping[str, object]:
-        cloud = self._context.clouds.of(region=spec.region, assume_role_arn=spec.assume_role_arn, template=name)
+        cloud = self._cloud(key, spec)
         cluster = cloud.ecs.cluster(spec.cluster)
         if cluster is None or cluster.status != "ACTIVE":
             state = "does not exist" if cluster is None else f"is {cluster.status}"
@@ -88,9 +91,28 @@ class Templates:
         for arn in (spec.queues.events, spec.queues.ticks):
             cloud.queues.describe(arn)
         group = self._own_group(cloud, spec)
+        self._follow(key, cloud, spec)
         cloud.logs.ensure(spec.logs.group, retention_days=spec.logs.retention_days, tags=spec.tags)
-        self._tracker.follow(name, cloud, spec)
         return {"cluster_arn": cluster.arn, "schedule_group_arn": group}
+
+    def _cloud(self, key: TemplateKey, spec: TemplateSpec) -> Cloud:
+        return self._context.clouds.of(region=spec.region, assume_role_arn=spec.assume_role_arn, template=key.name)
+
+    def _follow(self, key: TemplateKey, cloud: Cloud, spec: TemplateSpec) -> None:
+        self._tracker.follow(key.name, cloud, spec)
+        self._followed.add(key)
+
+    def _read_on(self, key: TemplateKey, raw: Mapping[str, Any]) -> None:
+        """Read the queues of a template that cannot be verified now, but was once: its schedules fire.
+
+        Where this process reads for it already, that stays as it is: the spec may have changed to what is not there.
+
+        Raises:
+            Expected: nobody can tell which queues, or as whom to read them.
+        """
+        if key not in self._followed and read_template_status(raw).cluster_arn is not None:
+            spec = parse_template(raw).spec
+            self._follow(key, self._cloud(key, spec), spec)
 
     def _own_group(self, cloud: Cloud, spec: TemplateSpec) -> str:
         """The ARN of the schedule group, which bears the mark of this cluster and this installation from now on."""
@@ -117,20 +139,27 @@ class Templates:
             cloud.schedules.tag_group(group.arn, marks)
         return group.arn
 
-    def _refuse(self, key: TemplateKey, error: Expected) -> None:
+    def _refuse(self, key: TemplateKey, raw: Mapping[str, Any], error: Expected) -> None:
+        if error.reason not in _OF_OTHERS:
+            with suppress(Expected):  # what keeps it from being read is in the way of the next verification, too
+                self._read_on(key, raw)
         if isinstance(error, Rejected):
-            self._write(key, {}, stalled(error.reason, error.message))
+            self._write(raw, {}, stalled(error.reason, error.message))
             self._context.queue.add_after(key, LOOK_AGAIN.total_seconds())
             return
         if isinstance(error, Blocked) or self._context.queue.failures(key) >= _PATIENCE:
-            self._write(key, {}, reconciling(error.reason, error.message, was_ready="False"))
+            self._write(raw, {}, reconciling(error.reason, error.message, was_ready="False"))
         raise error
 
-    def _write(self, key: TemplateKey, found: Mapping[str, object], verdicts: tuple[Verdict, ...]) -> None:
+    def _write(self, seen: Mapping[str, Any], found: Mapping[str, object], verdicts: tuple[Verdict, ...]) -> None:
+        """Say what was found of the template that was `seen`; where it has changed since, its next look says more."""
+        key, looked_at = TemplateKey(seen["metadata"]["name"]), read_metadata(seen)
         raw = self._context.cache.template(key.name)
         if raw is None:
             return
         metadata, before = read_metadata(raw), read_template_status(raw)
+        if (metadata.uid, metadata.generation) != (looked_at.uid, looked_at.generation):
+            return
         after = before.model_copy(
             update={
                 **found,
@@ -163,7 +192,8 @@ class Templates:
         if users:
             namespace, name = users[0]
             message = f"{len(users)} BackgroundTasks still use it, {namespace}/{name} among them: delete them first."
-            self._write(key, {}, reconciling("InUse", message, was_ready="True"))
+            self._write(raw, {}, reconciling("InUse", message, was_ready="True"))
+            self._read_on(key, raw)
             return
         left = self._context.kube.remove_finalizer(TEMPLATES, raw, FINALIZER)
         if left is not None:
@@ -172,4 +202,5 @@ class Templates:
 
     def _forget(self, key: TemplateKey) -> None:
         self._verified.pop(key, None)
+        self._followed.discard(key)
         self._tracker.forget(key.name)

@@ -9,6 +9,7 @@ from backgroundtask.kube.resource import TEMPLATES
 from fixtures.fake_process import Process
 from fixtures.fake_world import EVENTS, GROUP, TEMPLATE, TICKS, World
 from fixtures.objects import CLUSTER, REGION
+from fixtures.trace import Call
 
 CLUSTER_MARK = {"bgtask.dev/cluster": "cluster-uid"}
 OUR_MARKS = {**CLUSTER_MARK, "bgtask.dev/installation": "test"}
@@ -118,6 +119,22 @@ class TestVerification:
 
         assert condition(empty)["reason"] == "Throttled"
 
+    def test_a_change_during_the_look_is_not_said_to_be_verified(self, empty: World) -> None:
+        def edit(moment: str, call: Call) -> None:
+            if (moment, call.operation) == ("before", "logs.ensure"):
+                empty.trace.on_write = lambda *_: None
+                empty.edit_template(cluster="other")
+                process(empty).watch.deliver()
+
+        empty.furnish()
+        empty.start()
+        empty.trace.on_write = edit
+
+        process(empty).work()
+
+        assert condition(empty)["reason"] == "ClusterNotActive"
+        assert "Verified" not in process(empty).told.reasons()
+
     def test_a_change_wakes_its_tasks(self, world: World) -> None:
         world.edit_template(schedulerRoleArn="arn:aws:iam::123456789012:role/other")
 
@@ -196,12 +213,94 @@ class TestFailures:
         assert condition(empty)["status"] == "True"
         assert empty.account.groups == {GROUP: OUR_MARKS}
 
+    @pytest.mark.parametrize("after_effect", [False, True])
+    def test_a_template_is_never_ready_without_its_cluster(self, empty: World, *, after_effect: bool) -> None:
+        empty.furnish()
+        empty.apply()
+        empty.trace.fail_next("kube.patch_status", Busy("Conflict", "Somebody else wrote."), after_effect=after_effect)
+        empty.start().work()
+
+        empty.pass_time(5, step=1)
+
+        assert condition(empty)["status"] == "True"
+        assert empty.object(TEMPLATES, "default")["status"]["clusterArn"] == CLUSTER
+        assert empty.condition()["status"] == "True", "its tasks know where to run"
+
+    def test_a_cluster_that_somebody_struck_from_the_status_is_found_again(self, bare: World) -> None:
+        body = bare.object(TEMPLATES, "default")
+        status = {key: value for key, value in body["status"].items() if key != "clusterArn"}
+        bare.store.replace(TEMPLATES, body, {**body, "status": status})
+
+        process(bare).work()
+
+        assert bare.object(TEMPLATES, "default")["status"]["clusterArn"] == CLUSTER
+
     def test_a_refusal_of_aws_is_stalled(self, empty: World) -> None:
         empty.trace.fail_next("logs.ensure", Rejected("InvalidLogGroup", "CloudWatch Logs does not like it."))
         empty.furnish()
         empty.start().work()
 
         assert condition(empty, "Stalled")["reason"] == "InvalidLogGroup"
+
+
+class TestReading:
+    """Schedules fire whatever becomes of the template that they were made by: its queues are read on."""
+
+    @pytest.mark.parametrize(
+        "operation", ["ecs.cluster", "queues.describe", "schedules.group", "logs.ensure", "kube.patch_status"]
+    )
+    @pytest.mark.parametrize("kind", [Busy, Blocked, Rejected])
+    def test_a_restart_that_cannot_verify_it_reads_its_queues(
+        self, world: World, operation: str, kind: type[Expected]
+    ) -> None:
+        world.trace.fail_next(operation, kind("Odd", "Odd."), times=1000)
+
+        world.start().work()
+
+        assert process(world).followed.queues == {"default": EVENTS}
+
+    def test_a_restart_reads_the_queues_of_a_template_that_is_to_go(self, world: World) -> None:
+        world.delete(TEMPLATES, "default")
+        process(world).work()
+        world.start().work()
+
+        arn = world.fires()
+        world.tells(arn, "RUNNING")
+
+        assert [run["status"]["phase"] for run in world.runs()] == ["Running"]
+
+    def test_what_could_not_be_logged_to_is_read_all_the_same(self, empty: World) -> None:
+        empty.trace.fail_next("logs.ensure", Blocked("AccessDenied", "Grant it."), times=1000)
+        empty.furnish()
+
+        empty.start().work()
+
+        assert process(empty).followed.queues == {"default": EVENTS}
+
+    @pytest.mark.parametrize("operation", ["ecs.cluster", "queues.describe", "schedules.group"])
+    def test_a_template_that_was_never_verified_is_not_read(self, empty: World, operation: str) -> None:
+        empty.trace.fail_next(operation, Blocked("AccessDenied", "Grant it."), times=1000)
+        empty.furnish()
+
+        empty.start().work()
+
+        assert process(empty).followed.queues == {}
+
+    def test_another_clusters_messages_are_left_to_it(self, world: World) -> None:
+        world.account.groups[GROUP] = {**OUR_MARKS, "bgtask.dev/cluster": "another"}
+
+        world.start().work()
+
+        assert condition(world)["reason"] == "ScheduleGroupOfAnotherCluster"
+        assert process(world).followed.queues == {}
+
+    def test_a_change_that_cannot_be_verified_leaves_the_queues_that_are_read(self, world: World) -> None:
+        world.edit_template(queues={"events": f"{EVENTS}-new", "ticks": TICKS})
+
+        process(world).work()
+
+        assert condition(world)["reason"] == "QueueNotFound"
+        assert process(world).followed.queues == {"default": EVENTS}
 
 
 class TestEnd:
