@@ -31,7 +31,8 @@ LONGEST_POLL = 20
 _CONNECT = 5  # seconds
 _READ = 20  # seconds
 _ATTEMPTS = 2  # one quick retry bridges a dropped connection; the work queue does the rest, without holding a thread
-_SPARE_CONNECTIONS = 4  # of the threads that poll queues
+_SPARE_CONNECTIONS = 4  # of the readers of queues, which ask ECS for what an event leaves out
+_READERS = 100  # threads that receive or delete, two a queue; what is not used costs nothing, more readers work slower
 _METRIC_NAMES = {"cloudwatch-logs": "logs"}
 
 _Client = TypeVar("_Client")
@@ -73,7 +74,7 @@ class Clients:
     @property
     def sqs(self) -> "SQSClient":
         """SQS, patient enough for a long poll."""
-        config = config_of(threads=self._threads, attempts=self._attempts, read=_READ + LONGEST_POLL)
+        config = config_of(threads=self._threads + _READERS, attempts=self._attempts, read=_READ + LONGEST_POLL)
         return self._once("sqs", lambda: self._session.client("sqs", region_name=self.region, config=config))
 
     @property

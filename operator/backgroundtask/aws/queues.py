@@ -7,7 +7,6 @@ deletion did not reach comes again. An empty answer to a receive proves nothing.
 import threading
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from backgroundtask.aws.clients import LONGEST_POLL, Clients
@@ -23,13 +22,11 @@ _ARN_PARTS = 6
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Message:
-    """A message as it was received: `receipt` names this receive, `receive_count` counts it too."""
+    """A message as it was received: `id` is the message's, `receipt` names this one receive."""
 
     id: str
     receipt: str
     body: str = field(repr=False)  # a tenant's text
-    receive_count: int
-    sent_at: datetime
     attributes: Mapping[str, str] = field(default_factory=dict, repr=False)  # as text, those of the sender
 
 
@@ -88,16 +85,6 @@ class Queues:
         )
 
     @translated()
-    def depth(self, url: str) -> int:
-        """About how many messages wait to be received.
-
-        Raises:
-            Blocked: QueueNotFound.
-        """
-        answer = self._clients.sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["ApproximateNumberOfMessages"])
-        return int(answer["Attributes"]["ApproximateNumberOfMessages"])
-
-    @translated()
     def receive(self, url: str, *, wait_seconds: int = LONGEST_POLL, most: int = _BATCH) -> list[Message]:
         """Up to `most` (1 to 10) messages, waiting up to `wait_seconds` (0 to 20) for the first.
 
@@ -108,7 +95,6 @@ class Queues:
             QueueUrl=url,
             WaitTimeSeconds=wait_seconds,
             MaxNumberOfMessages=most,
-            MessageSystemAttributeNames=["ApproximateReceiveCount", "SentTimestamp"],
             MessageAttributeNames=["All"],
         )
         return [_message(one) for one in answer.get("Messages", [])]
@@ -156,13 +142,10 @@ class Queues:
 
 
 def _message(message: "MessageTypeDef") -> Message:
-    attributes = message["Attributes"]
     return Message(
         id=message["MessageId"],
         receipt=message["ReceiptHandle"],
         body=message["Body"],
-        receive_count=int(attributes["ApproximateReceiveCount"]),
-        sent_at=datetime.fromtimestamp(int(attributes["SentTimestamp"]) / 1000, UTC),
         attributes={name: value.get("StringValue", "") for name, value in message.get("MessageAttributes", {}).items()},
     )
 

@@ -9,7 +9,7 @@ from backgroundtask.aws import Malformed, Message
 from backgroundtask.controller.messages import DeadLetters, Events
 from backgroundtask.errors import Busy
 from fixtures.fake_process import Process
-from fixtures.fake_world import KEY, NOON, OWNER, World, event
+from fixtures.fake_world import KEY, OWNER, World, event
 from fixtures.objects import ACCOUNT, REGION
 
 STRANGER = f"arn:aws:ecs:{REGION}:{ACCOUNT}:task-definition/bgt_other_reports_nightly:1"
@@ -21,7 +21,7 @@ def process(world: World) -> Process:
 
 
 def message(body: str, **attributes: str) -> Message:
-    return Message(id="1", receipt="r", body=body, receive_count=1, sent_at=NOON, attributes=attributes)
+    return Message(id="1", receipt="r", body=body, attributes=attributes)
 
 
 @pytest.fixture
