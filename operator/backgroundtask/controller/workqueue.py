@@ -2,7 +2,9 @@
 
 A key is queued once however often it is touched, never worked on twice at the same time, and queued again when it is
 touched while it is worked on: the newest state wins and nothing is decided twice at once. Failures come back after an
-exponential delay with jitter; new work goes ahead of resync. Knows keys and time, and nothing of what a key means.
+exponential delay with jitter; what is new about a key (`add`, a timer) does not wait for that delay, as it may be just
+what ends the failure: so a failing key is tried as often as there is news of it, and rarely without. New work goes
+ahead of resync. Knows keys and time, and nothing of what a key means.
 """
 
 import heapq

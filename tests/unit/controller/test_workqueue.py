@@ -94,6 +94,16 @@ def test_a_retry_waits_at_least_as_long_as_aws_asks_for(queue: WorkQueue[str]) -
     assert queue.retry("a", at_least=7) >= 7
 
 
+def test_news_of_a_failing_key_does_not_wait_for_its_backoff(queue: WorkQueue[str], clock: Clock) -> None:
+    delay = max(queue.retry("a") for _ in range(10))
+    assert queue.get(0) is None
+
+    queue.add("a")
+
+    assert clock.now < delay
+    assert queue.get(0) == "a"
+
+
 def test_a_closed_queue_wakes_everybody_who_waits() -> None:
     queue: WorkQueue[str] = WorkQueue()
     answers: list[str | None] = []
