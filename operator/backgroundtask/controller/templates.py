@@ -15,7 +15,7 @@ from backgroundtask.api.metadata import ObjectMeta
 from backgroundtask.api.names import FINALIZER, TAG_PREFIX
 from backgroundtask.api.parsing import parse_template, read_metadata, read_template_status
 from backgroundtask.api.template import TemplateSpec, TemplateStatus
-from backgroundtask.aws import Cloud
+from backgroundtask.aws import Cloud, QueueFacts
 from backgroundtask.controller.configure import LOOK_AGAIN
 from backgroundtask.controller.context import Context
 from backgroundtask.controller.keys import TaskKey, TemplateKey
@@ -32,6 +32,7 @@ CLUSTER_TAG = f"{TAG_PREFIX}cluster"
 INSTALLATION_TAG = f"{TAG_PREFIX}installation"
 
 _PATIENCE = 5  # failures in a row before a busy AWS is worth a line in the status
+_LEAST_VISIBILITY = 30  # seconds, SQS's default: a message has to be stored and deleted before it comes again
 _OF_OTHERS = frozenset({"NotOwned", "ScheduleGroupOfAnotherCluster"})  # whose messages are theirs, too
 _THERE = ready("Verified", "Cluster, queues, schedule group and log group are there.")
 
@@ -89,7 +90,7 @@ class Templates:
             state = "does not exist" if cluster is None else f"is {cluster.status}"
             raise Blocked("ClusterNotActive", f"ECS cluster {spec.cluster} {state} in {spec.region}: create it there.")
         for arn in (spec.queues.events, spec.queues.ticks):
-            cloud.queues.describe(arn)
+            _judge(arn, cloud.queues.describe(arn))
         group = self._own_group(cloud, spec)
         self._follow(key, cloud, spec)
         cloud.logs.ensure(spec.logs.group, retention_days=spec.logs.retention_days, tags=spec.tags)
@@ -204,3 +205,22 @@ class Templates:
         self._verified.pop(key, None)
         self._followed.discard(key)
         self._tracker.forget(key.name)
+
+
+def _judge(arn: str, facts: QueueFacts) -> None:
+    """Refuse a queue that would bring messages twice as a rule, or for ever.
+
+    Raises:
+        Blocked: the message says what to set.
+    """
+    if not facts.has_redrive:
+        raise Blocked(
+            "QueueWithoutRedrive",
+            f"Queue {arn} has no redrive policy: give it one, to a queue of its own for messages that nobody can read.",
+        )
+    if facts.visibility_timeout < _LEAST_VISIBILITY:
+        raise Blocked(
+            "QueueVisibilityTooShort",
+            f"Queue {arn} has a visibility timeout of {facts.visibility_timeout} s, so that messages come again while "
+            f"they are worked on: set it to {_LEAST_VISIBILITY} s or more, 60 s is good.",
+        )

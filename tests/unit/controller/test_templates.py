@@ -6,6 +6,7 @@ import pytest
 
 from backgroundtask.errors import Blocked, Busy, Expected, Rejected
 from backgroundtask.kube.resource import TEMPLATES
+from fixtures.fake_account import Queue
 from fixtures.fake_process import Process
 from fixtures.fake_world import EVENTS, GROUP, TEMPLATE, TICKS, World
 from fixtures.objects import CLUSTER, REGION
@@ -83,6 +84,30 @@ class TestVerification:
 
         assert condition(empty)["status"] == "True"
         assert empty.condition()["status"] == "True", "its tasks are woken"
+
+    @pytest.mark.parametrize("queue", [EVENTS, TICKS])
+    @pytest.mark.parametrize(
+        ("settings", "reason", "says"),
+        [
+            ({"has_redrive": False}, "QueueWithoutRedrive", "redrive policy"),
+            ({"visibility_timeout": 29}, "QueueVisibilityTooShort", "29 s"),
+        ],
+    )
+    def test_a_queue_that_would_lose_or_double_messages_is_refused_until_it_is_set_right(
+        self, empty: World, queue: str, settings: dict[str, Any], reason: str, says: str
+    ) -> None:
+        empty.account.queues[queue] = Queue(**settings)
+        empty.furnish()
+        empty.start().work()
+        assert condition(empty)["reason"] == condition(empty, "Reconciling")["reason"] == reason
+        assert queue in condition(empty)["message"]
+        assert says in condition(empty)["message"]
+        assert process(empty).followed.queues == {}
+
+        empty.account.queues[queue] = Queue(visibility_timeout=30)
+        empty.pass_time(10, step=1)
+
+        assert condition(empty)["status"] == "True"
 
     def test_tasks_that_have_waited_long_go_on_as_soon_as_it_is_there(self, empty: World) -> None:
         clusters = dict(empty.account.clusters)
