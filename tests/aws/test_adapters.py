@@ -188,9 +188,10 @@ class TestClustersAndTasks:
         assert cloud.ecs.cluster(cluster) == Cluster(arn=cluster, status="ACTIVE")
         assert cloud.ecs.cluster("other") is None
 
-    def test_tasks_of_a_cluster_that_is_not_there_are_not_none_but_blocked(self, cloud: Cloud) -> None:
+    def test_a_cluster_that_is_not_there_runs_no_tasks_and_describes_none(self, cloud: Cloud) -> None:
+        assert cloud.ecs.tasks_of("other", OWNER.family) == ()
         with pytest.raises(Blocked) as caught:
-            cloud.ecs.tasks_of("other", OWNER.family)
+            cloud.ecs.tasks("other", ["1" * 32])
 
         assert caught.value.reason == "ClusterNotFound"
 

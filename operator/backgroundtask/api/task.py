@@ -132,13 +132,19 @@ class TaskSpec(Model):
 
 
 class TaskParting(Model):
-    """What of the spec is needed to let go of a task, readable also where the rest of the spec is refused.
+    """What of the spec is needed to stop a task, readable also where the rest of the spec is refused.
 
     A deletionPolicy that cannot be read counts as Retain: nothing is destroyed on a guess.
     """
 
     launch_template: str = "default"
     deletion_policy: DeletionPolicy = "Delete"
+    suspend: bool = False
+
+    @field_validator("suspend", mode="before")
+    @classmethod
+    def _suspended_only_if_said(cls, value: object) -> bool:
+        return value is True
 
     @field_validator("deletion_policy", mode="wrap")
     @classmethod

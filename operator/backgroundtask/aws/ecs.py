@@ -107,7 +107,14 @@ class Ecs:
         with translated(private=definition.env.values()):
             answer = self._clients.registrar.register_task_definition(**definition.marked(uid))
         arn = answer["taskDefinition"]["taskDefinitionArn"]
-        revision = Revision(arn=arn, digest=definition.digest, owner=str(definition.owner), uid=uid)
+        revision = Revision(
+            arn=arn,
+            digest=definition.digest,
+            owner=str(definition.owner),
+            uid=uid,
+            task_role=definition.task_role,
+            secrets=frozenset(definition.secrets.values()),
+        )
         self._revisions.put(revision)
         return revision
 
@@ -124,14 +131,19 @@ class Ecs:
     def tasks_of(self, cluster: str, family: str) -> tuple[Task, ...]:
         """The tasks of a family that are to run: those that nobody has told to stop, and that have not ended.
 
+        A cluster that is not there (ClusterNotFoundException) runs none.
+
         Raises:
             Busy: TaskNotVisible, where ECS lists a task that it does not describe yet.
-            Blocked: ClusterNotFound.
         """
         pages = self._clients.ecs.get_paginator("list_tasks").paginate(
             cluster=cluster, family=family, desiredStatus="RUNNING"
         )
-        found, missing = self.tasks(cluster, [arn for page in pages for arn in page["taskArns"]])
+        try:
+            listed = [arn for page in pages for arn in page["taskArns"]]
+        except self._clients.ecs.exceptions.ClusterNotFoundException:
+            return ()
+        found, missing = self.tasks(cluster, listed)
         if missing:
             raise Busy("TaskNotVisible", "ECS lists a task that it does not describe yet.")
         return tuple(one for one in found.values() if one.desired_status == "RUNNING" and one.last_status != "STOPPED")
@@ -160,9 +172,11 @@ class Ecs:
 
     @translated()
     def stop(self, cluster: str, task_arn: str, reason: str) -> None:
-        """Tell a task to stop. One that has stopped, or that ECS calls MISSING, is done."""
+        """Tell a task to stop. One that has stopped, that ECS calls MISSING, or whose cluster is gone, is done."""
         try:
             self._clients.ecs.stop_task(cluster=cluster, task=task_arn, reason=plain(reason)[:_REASON_LENGTH])
+        except self._clients.ecs.exceptions.ClusterNotFoundException:
+            return
         except ClientError as error:
             if code_of(error) not in _REFUSED or not self._has_ended(cluster, task_arn):
                 raise
@@ -200,11 +214,15 @@ class _Revisions:
 
 def _revision_of(answer: "DescribeTaskDefinitionResponseTypeDef") -> Revision:
     tags = {tag.get("key"): tag.get("value") for tag in answer.get("tags", [])}
+    definition = answer["taskDefinition"]
+    containers = definition.get("containerDefinitions", [])
     return Revision(
-        arn=answer["taskDefinition"]["taskDefinitionArn"],
+        arn=definition["taskDefinitionArn"],
         digest=tags.get(DIGEST_TAG),
         owner=tags.get(OWNER_TAG),
         uid=tags.get(UID_TAG),
+        task_role=definition.get("taskRoleArn"),
+        secrets=frozenset(secret["valueFrom"] for one in containers for secret in one.get("secrets", [])),
     )
 
 

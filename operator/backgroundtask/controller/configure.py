@@ -4,27 +4,26 @@ What is remembered between passes only saves questions: a process that has forgo
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 
 from backgroundtask.api.conditions import SCHEDULED, find
 from backgroundtask.api.names import FINALIZER, PAUSED
+from backgroundtask.api.parsing import read_task_parting
 from backgroundtask.api.run import BackgroundTaskRun
-from backgroundtask.api.task import TaskSpec
+from backgroundtask.api.task import TaskParting
 from backgroundtask.controller.context import Context
 from backgroundtask.controller.holdings import Holdings
 from backgroundtask.errors import Expected, Rejected
 from backgroundtask.kube.resource import TASKS
-from backgroundtask.plan.changes import Desired, Plan, Revision, plan
-from backgroundtask.plan.desired import Site, desired, too_late_at
+from backgroundtask.plan.changes import Desired, Observed, Plan, Revision, plan
+from backgroundtask.plan.desired import Site, desired, refuse_namespace, too_late_at
 from backgroundtask.plan.runs import has_ended
 from backgroundtask.plan.status import Configured, Paused, Refused, Settled, Subject, Unchanged
 
 LOOK_AGAIN = timedelta(hours=1)
 """How long a refused spec is left alone: what it was refused for may have changed by then."""
-
-_RIGHTS = frozenset({"NamespaceNotAllowed", "TaskRoleNotOffered", "SecretNotAllowed"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,31 +40,41 @@ class Memory:
     """What one process knows of a task beyond its status."""
 
     schedules: frozenset[str] | None = None  # names that may exist; None: not known
-    suspect: bool = False  # somebody saw AWS differ
+    suspect: int = 0  # how often somebody saw AWS differ since a pass has looked
     unscheduled_since: datetime | None = None
     retire_at: datetime | None = None
     too_late_at: datetime | None = None  # when a one-time schedule has to be switched off
     refused: Refusal | None = None
+    registered: Revision | None = None  # by a pass that went no further; ECS may not list it yet
 
     def settle(self, wanted: Desired, done: Plan, now: datetime) -> None:
         """A plan was carried out: AWS holds what was wanted, and what is not yet to be retired."""
         self.schedules = frozenset(one.name for one in wanted.schedules)
-        self.suspect = False
+        self.registered = None
         self.retire_at = done.retire_at
         waits = done.retire_at is not None and not wanted.schedules
         self.unscheduled_since = (self.unscheduled_since or now) if waits else None
 
 
 def configure(
-    context: Context, task: Subject, raw: Mapping[str, Any], runs: Sequence[BackgroundTaskRun], memory: Memory
+    context: Context,
+    task: Subject,
+    raw: Mapping[str, Any],
+    runs: Sequence[BackgroundTaskRun],
+    memory: Memory,
+    *,
+    unreadable: Rejected | None = None,
 ) -> Configured:
-    """Bring AWS to what the spec asks, where it may not be there already; raises nothing that is expected."""
-    if task.metadata.annotations.get(PAUSED) == "true":
-        return Paused()
-    if task.spec is None:
-        return Unchanged()
-    one = _Pass(context, task, task.spec, memory)
+    """Bring AWS to what the spec asks, where it may not be there already; raises nothing that is expected.
+
+    `unreadable` is why the spec cannot be read, where it cannot.
+    """
+    one = _Pass(context, task, read_task_parting(raw), memory)
     try:
+        if unreadable is not None:
+            return one.refuse(unreadable)
+        if task.metadata.annotations.get(PAUSED) == "true":
+            return one.pause()
         return one.bring(raw, runs)
     except Rejected as refusal:
         return one.refuse(refusal)
@@ -74,14 +83,28 @@ def configure(
 
 
 class _Pass:
-    """One pass over one task whose spec can be read."""
+    """One pass over one task."""
 
-    def __init__(self, context: Context, task: Subject, spec: TaskSpec, memory: Memory) -> None:
+    def __init__(self, context: Context, task: Subject, parting: TaskParting, memory: Memory) -> None:
         self._context = context
         self._task = task
-        self._spec = spec
+        self._parting = parting
         self._memory = memory
         self._is_held = FINALIZER in task.metadata.finalizers
+
+    def pause(self) -> Configured:
+        """Leave it alone, as the annotation asks; but a right that was taken away is gone for a paused task, too.
+
+        Raises:
+            Rejected: NamespaceNotAllowed, or RightRevoked.
+        """
+        if not self._may_fire():
+            return Paused()
+        site = self._context.site(self._parting.launch_template)
+        refuse_namespace(self._task.metadata.namespace, site.template, site.spec)
+        if self._is_forbidden():
+            raise Rejected("RightRevoked", f"LaunchTemplate {site.template} no longer offers its role or a secret.")
+        return Paused()
 
     def bring(self, raw: Mapping[str, Any], runs: Sequence[BackgroundTaskRun]) -> Configured:
         """Bring AWS to the spec, where it is not known to be there.
@@ -89,10 +112,13 @@ class _Pass:
         Raises:
             Expected: something is in the way; what was done stays done.
         """
-        site = self._context.site(self._spec.launch_template)
+        spec = self._task.spec
+        if spec is None:
+            return Unchanged()
+        site = self._context.site(spec.launch_template)
         owner = self._context.owner(self._task.metadata)
-        wanted = desired(owner, self._task.metadata.uid, self._spec, site, now=self._context.now())
-        self._memory.too_late_at = too_late_at(self._spec)
+        wanted = desired(owner, self._task.metadata.uid, spec, site, now=self._context.now())
+        self._memory.too_late_at = too_late_at(spec)
         if not self._is_due(wanted):
             return Unchanged()
         self._refuse_again(wanted)
@@ -107,30 +133,36 @@ class _Pass:
             raise
 
     def refuse(self, refusal: Rejected) -> Refused:
-        """What the spec asks for is refused. What runs goes on, unless it is suspended or just what was forbidden."""
-        if not self._is_to_end(refusal):
-            return Refused(refusal)
+        """What the spec asks for is refused. What runs goes on, unless it is suspended or no longer allowed itself."""
+        suspected = self._memory.suspect
         try:
-            self._holdings(self._context.site(self._spec.launch_template)).switch_off()
+            if not self._is_to_end():
+                return Refused(refusal)
+            self._holdings(self._context.site(self._parting.launch_template)).switch_off()
         except Expected as error:
             return Refused(error)
-        self._memory.suspect = False
+        self._memory.suspect -= suspected
         return Refused(refusal, switched_off=True)
 
     def _settled(self, wanted: Desired, site: Site, names: frozenset[str] | None, in_use: frozenset[str]) -> Settled:
-        holdings = self._holdings(site)
-        observed = holdings.observe(names, known=self._known(wanted))
+        holdings, memory = self._holdings(site), self._memory
+        suspected = memory.suspect
+        observed = _with(memory.registered, holdings.observe(names, known=self._known(wanted)))
         now = self._context.now()
         todo = plan(
             wanted,
             observed,
             now=now,
             retire_after=self._context.settings.retirement_age,
-            unscheduled_since=self._memory.unscheduled_since or now,
+            unscheduled_since=memory.unscheduled_since or now,
             in_use=in_use,
         )
-        placed = holdings.carry_out(todo, observed)
-        self._memory.settle(wanted, todo, now)
+        try:
+            placed = holdings.carry_out(todo, observed)
+        finally:
+            memory.registered = holdings.registered or memory.registered
+        memory.settle(wanted, todo, now)
+        memory.suspect -= suspected
         return Settled(
             desired=wanted,
             definition_arn=placed.revision.arn,
@@ -152,7 +184,7 @@ class _Pass:
     def _is_due(self, wanted: Desired) -> bool:
         retire_at = self._memory.retire_at
         return (
-            self._memory.suspect
+            self._memory.suspect > 0
             or not self._task.is_ready
             or self._task.status.spec_hash != wanted.digest
             or self._is_asked_for()
@@ -184,15 +216,29 @@ class _Pass:
             return None
         return Revision(arn=arn, digest=wanted.definition.digest, owner=wanted.owner, uid=wanted.uid)
 
-    def _is_to_end(self, refusal: Rejected) -> bool:
+    def _is_to_end(self) -> bool:
         """Whether schedules have to be switched off that may still fire."""
+        return self._may_fire() and (self._parting.suspend or self._is_forbidden())
+
+    def _may_fire(self) -> bool:
         scheduled = find(self._task.status.conditions, SCHEDULED)
         is_told = scheduled is not None and scheduled.observed_generation == self._task.metadata.generation
-        is_on = scheduled is not None and scheduled.status == "True"
-        was_accepted = is_told and is_on  # this very spec was, and then a right was taken away
-        revoked = refusal.reason == "NamespaceNotAllowed" or (refusal.reason in _RIGHTS and was_accepted)
-        is_off = is_told and not is_on and not self._memory.suspect
-        return self._is_held and (revoked or self._spec.suspend) and not is_off
+        is_off = is_told and scheduled is not None and scheduled.status != "True" and not self._memory.suspect
+        return self._is_held and not is_off
+
+    def _is_forbidden(self) -> bool:
+        """Judged is what fires, whatever the spec says by now: the last good revision, and what its tasks get."""
+        arn = self._task.status.task_definition_arn
+        if arn is None:
+            return False
+        return not self._holdings(self._context.site(self._parting.launch_template)).allowed(arn)
+
+
+def _with(registered: Revision | None, observed: Observed) -> Observed:
+    """What was observed, and a revision that this process knows of though the listing does not show it yet."""
+    if registered is None or registered.arn in {one.arn for one in observed.revisions}:
+        return observed
+    return replace(observed, revisions=(registered, *observed.revisions))
 
 
 def _in_use(runs: Sequence[BackgroundTaskRun]) -> frozenset[str]:

@@ -25,7 +25,7 @@ from backgroundtask.plan.changes import (
     pause,
     teardown,
 )
-from backgroundtask.plan.desired import Site
+from backgroundtask.plan.desired import Site, allows
 from backgroundtask.plan.names import Owner
 
 
@@ -45,6 +45,12 @@ class Holdings:
         self._site = site
         self._owner: Owner = context.owner(metadata)
         self._cloud: Cloud = context.cloud(site)
+        self.registered: Revision | None = None
+        """What `carry_out` registered, also where it went no further: ECS may not list it yet."""
+
+    def allowed(self, definition_arn: str) -> bool:
+        """Whether the site still offers what the tasks of a revision get."""
+        return allows(self._site, self._metadata.namespace, self._cloud.ecs.revision(definition_arn))
 
     def observe(self, names: Iterable[str] | None = None, *, known: Revision | None = None) -> Observed:
         """What there is. `names` are the schedules to ask for, None: all that a task can have.
@@ -84,11 +90,17 @@ class Holdings:
         end = teardown(self.observe(), str(self._owner))
         for step in end.schedules:
             self._write(step)
-        running = {task.arn for task in self._cloud.ecs.tasks_of(self._site.cluster, self._owner.family)}
-        for arn in sorted(running | uses):
-            self._cloud.ecs.stop(self._site.cluster, arn, f"BackgroundTask {self._task} was deleted")
+        self._stop(self._running() | uses)
         for revision in end.retire:
             self._cloud.ecs.deregister(revision.arn)
+        self._stop(self._running() - uses)  # what a firing that was under way has started meanwhile
+
+    def _running(self) -> frozenset[str]:
+        return frozenset(task.arn for task in self._cloud.ecs.tasks_of(self._site.cluster, self._owner.family))
+
+    def _stop(self, arns: frozenset[str]) -> None:
+        for arn in sorted(arns):
+            self._cloud.ecs.stop(self._site.cluster, arn, f"BackgroundTask {self._task} was deleted")
 
     @property
     def _task(self) -> str:
@@ -104,7 +116,8 @@ class Holdings:
             case Keep(revision):
                 return revision
             case Register(definition):
-                return self._cloud.ecs.register(definition, self._metadata.uid)
+                self.registered = self._cloud.ecs.register(definition, self._metadata.uid)
+                return self.registered
             case _:
                 assert_never(todo.definition)
 

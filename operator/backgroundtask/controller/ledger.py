@@ -50,7 +50,11 @@ class Ends:
 class Ledger:
     """Writes the runs of one task during one reconcile."""
 
-    def __init__(self, context: Context, task: ObjectMeta, *, logs: Logs | None, ends: Ends) -> None:
+    def __init__(
+        self, context: Context, task: ObjectMeta, *, logs: Logs | None, ends: Ends, creates: bool = True
+    ) -> None:
+        """`creates`: a run that is missing is made; not for a task that is being deleted."""
+        self._creates = creates
         self._context = context
         self._task = task
         self._logs = logs
@@ -58,9 +62,9 @@ class Ledger:
         self._key = TaskKey(task.namespace, task.name)
 
     def runs(self) -> list[BackgroundTaskRun]:
-        """The task's runs as the cache knows them."""
+        """The task's own runs as the cache knows them: what others made in its name says nothing of it."""
         bodies = self._context.cache.runs_of(self._task.namespace, self._task.name)
-        return [run for run in map(_readable, bodies) if run]
+        return [run for run in map(_readable, bodies) if run and self._is_ours(run)]
 
     def record(self, deliveries: Iterable[Delivery]) -> None:
         """Store each delivery in the run of its slot, then answer it.
@@ -83,6 +87,7 @@ class Ledger:
         """Delete the ended runs beyond the history limits."""
         for run in superfluous(self.runs(), kept):
             self._context.kube.delete(RUNS, run.metadata.namespace, run.metadata.name, run.metadata.uid)
+            self._forget(run)
             self._context.recorder.emit(
                 self._task_ref(), type="Normal", reason="SuccessfulDelete", message=f"Deleted run {run.metadata.name}"
             )
@@ -95,6 +100,15 @@ class Ledger:
         left = body and self._context.kube.remove_finalizer(RUNS, body, FINALIZER)
         if left:
             self._context.cache.put(RUNS, left)
+
+    def _forget(self, run: BackgroundTaskRun) -> None:
+        """Whom nobody holds is gone with its deletion; the watch says so later."""
+        body = self._context.cache.run(run.metadata.namespace, run.metadata.name)
+        if body is not None and not run.metadata.finalizers:
+            self._context.cache.see(RUNS, "DELETED", body)
+
+    def _is_ours(self, run: BackgroundTaskRun) -> bool:
+        return any(owner.controller and owner.uid == self._task.uid for owner in run.metadata.owner_references)
 
     def _store(self, task: Task) -> None:
         if task.uid != self._task.uid or task.slot is None:
@@ -109,18 +123,25 @@ class Ledger:
         metrics.MESSAGES.labels("stored").inc()
 
     def _run_of(self, task: Task) -> BackgroundTaskRun | None:
-        """The run of the task's slot; it is created where it is missing, unless its end was recorded before."""
+        """The run of the task's slot. It is created where it is missing, unless its end was recorded before.
+
+        None where there is none to write to: what bears its name may be somebody else's.
+        """
         assert task.slot is not None  # noqa: S101 - `_store` has asked
         name = run_name(self._task.name, task.slot)
         body = self._context.cache.run(self._task.namespace, name)
-        if body is None and task.arn in self._ends:
+        if body is None and (task.arn in self._ends or not self._creates):
             return None
         if body is None:
             body, created = self._context.kube.create(RUNS, run_for_slot(self._task, task.slot))
             self._context.cache.put(RUNS, body)
             if created:
                 self._tell("SuccessfulCreate", f"Created run {name}")
-        return _readable(body)
+        run = _readable(body)
+        if run is None or not self._is_ours(run):
+            self._tell("UnexpectedJob", f"Run {name} is not of this task: its slot cannot be recorded", kind="Warning")
+            return None
+        return run
 
     def _write(self, run: BackgroundTaskRun, status: RunStatus, task: Task) -> None:
         body = self._context.cache.run(run.metadata.namespace, run.metadata.name)

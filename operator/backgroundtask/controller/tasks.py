@@ -5,7 +5,10 @@ fail apart from each other, so that a refused spec loses no outcome of a run.
 """
 
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from functools import partial
 from typing import Any
 
 from backgroundtask.api.metadata import ObjectMeta
@@ -16,7 +19,7 @@ from backgroundtask.controller import metrics
 from backgroundtask.controller.configure import LOOK_AGAIN, Memory, configure
 from backgroundtask.controller.context import Context, log
 from backgroundtask.controller.holdings import Holdings
-from backgroundtask.controller.keys import TaskKey, TemplateKey
+from backgroundtask.controller.keys import Delivery, TaskKey, TemplateKey
 from backgroundtask.controller.ledger import Ends, Ledger
 from backgroundtask.controller.statuses import write_status
 from backgroundtask.errors import Busy, Expected, Rejected
@@ -35,6 +38,7 @@ from backgroundtask.plan.status import (
 
 _PATIENCE = 5  # failures in a row before a busy AWS or API server is worth a line in the status
 _AFTER_SLOT = 1.0  # seconds: the task that the slot starts is then on its way, and both are told in one patch
+_STOPPED_BY = timedelta(minutes=3)  # a task that was asked to stop has had its two minutes by then, and ECS's seconds
 _CRONJOB_REASONS = {"InvalidSchedule": "UnparseableSchedule"}  # what CronJob's Events call it
 
 
@@ -43,7 +47,7 @@ class _Notes:
     """What this process remembers of one task."""
 
     memory: Memory = field(default_factory=Memory)
-    stopping: set[str] = field(default_factory=set)  # ECS tasks that were asked to stop
+    stopping: dict[str, datetime] = field(default_factory=dict)  # ECS tasks that were asked to stop, and when
 
 
 class Tasks:
@@ -57,7 +61,7 @@ class Tasks:
     def suspect(self, key: TaskKey) -> None:
         """Somebody saw AWS differ from the status: the next pass asks AWS for everything."""
         memory = self._notes.setdefault(key, _Notes()).memory
-        memory.suspect, memory.schedules = True, None
+        memory.suspect, memory.schedules = memory.suspect + 1, None
 
     def reconcile(self, key: TaskKey) -> None:
         """Bring one task to rest.
@@ -77,24 +81,24 @@ class Tasks:
         ledger, notes = self._ledger(raw, metadata), self._notes.setdefault(key, _Notes())
         unrecorded = _trouble(lambda: ledger.record(self._context.inbox.take(key)))
         runs = ledger.runs()
-        configured = Refused(refusal) if refusal else configure(self._context, task, raw, runs, notes.memory)
+        configured = configure(self._context, task, raw, runs, notes.memory, unreadable=refusal)
         self._write(key, task, configured, runs)
-        self._end_runs(raw, ledger, notes)
+        unended = self._end_runs(key, raw, ledger, notes)
         if task.spec is not None:
             ledger.prune(
                 Kept(succeeded=task.spec.successful_runs_history_limit, failed=task.spec.failed_runs_history_limit)
             )
         self._next_look(key, configured, notes)
-        if unrecorded is not None:
-            raise unrecorded
+        for trouble in filter(None, (unrecorded, *unended)):
+            raise trouble
 
     def _ledger(self, raw: Mapping[str, Any], metadata: ObjectMeta) -> Ledger:
-        try:
+        place, is_paused = None, metadata.annotations.get(PAUSED) == "true"
+        creates = metadata.deletion_timestamp is None or is_paused  # else its schedules end before anything else
+        with suppress(Expected):  # without its template nobody knows where a run's output went
             site = self._context.site(read_task_parting(raw).launch_template)
-        except Expected:  # without its template nobody knows where a run's output went
-            return Ledger(self._context, metadata, logs=None, ends=self._ends)
-        place = logs(self._context.owner(metadata), site.spec)
-        return Ledger(self._context, metadata, logs=place, ends=self._ends)
+            place = logs(self._context.owner(metadata), site.spec)
+        return Ledger(self._context, metadata, logs=place, ends=self._ends, creates=creates)
 
     def _write(self, key: TaskKey, task: Subject, configured: Configured, runs: list[BackgroundTaskRun]) -> None:
         if isinstance(configured, Refused) and isinstance(configured.error, Busy):
@@ -112,20 +116,36 @@ class Tasks:
                 reason = _CRONJOB_REASONS.get(condition.reason, condition.reason)
                 self._context.recorder.emit(Ref.of(TASKS, raw), type=kind, reason=reason, message=condition.message)
 
-    def _end_runs(self, raw: Mapping[str, Any], ledger: Ledger, notes: _Notes) -> None:
-        """Let go of runs that have ended; stop the ECS tasks of those that somebody deletes before their end."""
-        for run in ledger.runs():
-            arn = run.status.task_arn
-            if has_ended(run) or (run.metadata.deletion_timestamp and arn is None):
-                ledger.let_go(run)
-                notes.stopping.discard(arn or "")
-            elif run.metadata.deletion_timestamp and arn and arn not in notes.stopping:
-                self._stop(raw, arn, f"BackgroundTaskRun {run.metadata.namespace}/{run.metadata.name} was deleted")
-                notes.stopping.add(arn)
+    def _end_runs(self, key: TaskKey, raw: Mapping[str, Any], ledger: Ledger, notes: _Notes) -> list[Expected | None]:
+        """Let go of runs that have ended, and end those that somebody deletes; what keeps one run keeps no other."""
+        return [_trouble(partial(self._end_run, key, raw, run, ledger, notes)) for run in ledger.runs()]
 
-    def _stop(self, raw: Mapping[str, Any], arn: str, reason: str) -> None:
+    def _end_run(
+        self, key: TaskKey, raw: Mapping[str, Any], run: BackgroundTaskRun, ledger: Ledger, notes: _Notes
+    ) -> None:
+        arn, is_deleted = run.status.task_arn, run.metadata.deletion_timestamp is not None
+        if has_ended(run) or (is_deleted and arn is None):
+            ledger.let_go(run)
+            notes.stopping.pop(arn or "", None)
+        elif is_deleted and arn is not None:
+            self._stop(key, raw, run, arn, ledger, notes)
+
+    def _stop(
+        self, key: TaskKey, raw: Mapping[str, Any], run: BackgroundTaskRun, arn: str, ledger: Ledger, notes: _Notes
+    ) -> None:
+        """Stop the ECS task of a run that is being deleted. Its end comes as an event, or is found by looking."""
         site = self._context.site(read_task_parting(raw).launch_template)
-        self._context.cloud(site).ecs.stop(site.cluster, arn, reason)
+        ecs, now = self._context.cloud(site).ecs, self._context.now()
+        if arn not in notes.stopping:
+            ecs.stop(site.cluster, arn, f"BackgroundTaskRun {run.metadata.namespace}/{run.metadata.name} was deleted")
+            notes.stopping[arn] = now
+        elif now - notes.stopping[arn] >= _STOPPED_BY:
+            seen, missing = ecs.tasks(site.cluster, [arn])
+            if arn in missing:  # ECS shows a new task within seconds: this one it has forgotten
+                ledger.let_go(run)
+            elif seen[arn].has_ended:
+                ledger.record([Delivery(seen[arn], _nobody_waits)])
+        self._context.queue.add_after(key, _STOPPED_BY.total_seconds())
 
     def _next_look(self, key: TaskKey, configured: Configured, notes: _Notes) -> None:
         queue, now = self._context.queue, self._context.now()
@@ -135,10 +155,11 @@ class Tasks:
             queue.add_after(key, LOOK_AGAIN.total_seconds())
         raw = self._context.cache.task(key.namespace, key.name)
         slot = moment(read_task_status(raw).next_schedule_time) if raw else None
-        memory = notes.memory
-        for due, grace in ((slot, _AFTER_SLOT), (memory.retire_at, 0.0), (memory.too_late_at, 0.0)):
+        if slot is not None:  # one that has passed since it was computed is told anew, too
+            queue.add_after(key, max((slot - now).total_seconds(), 0.0) + _AFTER_SLOT)
+        for due in (notes.memory.retire_at, notes.memory.too_late_at):
             if due is not None and due > now:  # what is overdue waits for what keeps it, not for the time
-                queue.add_after(key, (due - now).total_seconds() + grace)
+                queue.add_after(key, (due - now).total_seconds())
 
     def _part(self, key: TaskKey, raw: Mapping[str, Any], metadata: ObjectMeta) -> None:
         """The object is being deleted: take the AWS side down, then let the runs and the object go."""
@@ -146,8 +167,10 @@ class Tasks:
             self._drop(key)  # somebody else still holds it; nothing of ours is left
             return
         ledger = self._ledger(raw, metadata)
-        ledger.record(self._context.inbox.take(key))
+        unrecorded = _trouble(lambda: ledger.record(self._context.inbox.take(key)))
         if metadata.annotations.get(PAUSED) == "true":
+            if unrecorded is not None:
+                raise unrecorded
             return
         parting, runs = read_task_parting(raw), ledger.runs()
         uses = frozenset(run.status.task_arn for run in runs if run.status.task_arn and not has_ended(run))
@@ -197,6 +220,10 @@ class Tasks:
             metrics.MESSAGES.labels("dropped").inc()
             delivery.stored()
         self._notes.pop(key, None)
+
+
+def _nobody_waits() -> None:
+    """The answer to a delivery that no message brought."""
 
 
 def _trouble(work: Callable[[], None]) -> Expected | None:

@@ -23,12 +23,17 @@ from backgroundtask.plan.schedule import Schedule
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Revision:
-    """A task definition that ECS holds. Marks are None where it bears none: it was registered by a stranger."""
+    """A task definition that ECS holds. Marks are None where it bears none: it was registered by a stranger.
+
+    `task_role` (ARN) and `secrets` (references) are the rights that its tasks get.
+    """
 
     arn: str
     digest: str | None
     owner: str | None
     uid: str | None
+    task_role: str | None = None
+    secrets: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -13,7 +13,7 @@ from backgroundtask.api.task import TaskSpec
 from backgroundtask.api.template import TemplateSpec
 from backgroundtask.cron import Kind, next_times, parse, time_zone, to_aws
 from backgroundtask.errors import Rejected
-from backgroundtask.plan.changes import Desired
+from backgroundtask.plan.changes import Desired, Revision
 from backgroundtask.plan.definition import ROOM_FOR_TAGS, Definition, Logs
 from backgroundtask.plan.names import Owner
 from backgroundtask.plan.schedule import MAXIMUM_AGE, SCHEDULED_TIME, Placement, Schedule, run_task_request
@@ -96,13 +96,24 @@ def refuse_namespace(namespace: str, template: str, spec: TemplateSpec) -> None:
     Raises:
         Rejected: NamespaceNotAllowed.
     """
-    if namespace in spec.namespaces or "*" in spec.namespaces:
+    if _lets_in(namespace, spec):
         return
     raise Rejected(
         "NamespaceNotAllowed",
         f"LaunchTemplate {template} does not list namespace {namespace} in spec.namespaces: "
         "ask its owner to add it, or name another template.",
     )
+
+
+def _lets_in(namespace: str, spec: TemplateSpec) -> bool:
+    return namespace in spec.namespaces or "*" in spec.namespaces
+
+
+def allows(site: Site, namespace: str, revision: Revision) -> bool:
+    """Whether a template still lets a namespace in, and offers what the tasks of a revision get: role and secrets."""
+    role_offered = revision.task_role is None or revision.task_role in site.spec.task_roles.values()
+    secrets_allowed = all(_secret_allowed(reference, namespace, site) for reference in revision.secrets)
+    return _lets_in(namespace, site.spec) and role_offered and secrets_allowed
 
 
 def _definition(owner: Owner, spec: TaskSpec, site: Site) -> Definition:
@@ -185,18 +196,22 @@ def _task_role(name: str | None, site: Site) -> str | None:
 
 
 def _refuse_secret(variable: str, reference: str, namespace: str, site: Site) -> None:
-    """Refuse what no pattern allows. Judged is the secret, not which key or version of it: these are the user's words.
-
-    With them an ARN could be continued until it looks like one of another secret.
-    """
-    secret = ":".join(reference.split(":")[:_ARN_PARTS])
-    if any(_matches(pattern.replace("{namespace}", namespace), secret) for pattern in site.spec.secrets):
+    if _secret_allowed(reference, namespace, site):
         return
     raise Rejected(
         "SecretNotAllowed",
         f"The secret of env variable {variable} matches none of spec.secrets of LaunchTemplate {site.template} "
         f"for namespace {namespace}: use one that it allows, or ask its owner.",
     )
+
+
+def _secret_allowed(reference: str, namespace: str, site: Site) -> bool:
+    """Judged is the secret, not which key or version of it: these are the user's words.
+
+    With them an ARN could be continued until it looks like one of another secret.
+    """
+    secret = ":".join(reference.split(":")[:_ARN_PARTS])
+    return any(_matches(pattern.replace("{namespace}", namespace), secret) for pattern in site.spec.secrets)
 
 
 def _matches(pattern: str, text: str) -> bool:

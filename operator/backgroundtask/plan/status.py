@@ -198,9 +198,12 @@ def _switched_off(spec: TaskSpec | None, error: Expected) -> Verdict:
 
 
 def _settled_message(settled: Settled) -> str:
-    definition = settled.definition_arn.rpartition("/")[2]
-    names = ", ".join(one.name for one in settled.desired.schedules)
-    return f"Task definition {definition} is registered" + (f", schedule {names} starts it." if names else ".")
+    definition = f"Task definition {settled.definition_arn.rpartition('/')[2]} is registered"
+    schedules = settled.desired.schedules
+    if not schedules:
+        return f"{definition}."
+    fires = "starts it" if all(one.enabled for one in schedules) else "is switched off"
+    return f"{definition}, schedule {', '.join(one.name for one in schedules)} {fires}."
 
 
 def _scheduled(spec: TaskSpec | None, desired: Desired) -> Verdict:

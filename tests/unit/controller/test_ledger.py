@@ -128,14 +128,29 @@ class TestRecording:
         assert [run["status"]["phase"] for run in world.runs()] == ["Succeeded"]
         assert answered == ["STOPPED 2"]
 
-    def test_a_run_that_was_made_by_another_is_found_by_its_name(self, world: World, deliver: Deliver) -> None:
+    def test_a_run_that_another_process_made_for_the_task_is_found_by_its_name(
+        self, world: World, deliver: Deliver
+    ) -> None:
         theirs = run_object(name=RUN, slot="2026-11-22T03:00:00Z")
+        theirs["metadata"]["ownerReferences"][0]["uid"] = world.task()["metadata"]["uid"]
         world.store.insert(RUNS, theirs)
         process(world).watch.pending.clear()  # its event has not come yet
 
         deliver(stopped(world))
 
         assert [run["status"]["phase"] for run in world.runs()] == ["Succeeded"]
+
+    def test_a_run_of_nobody_that_bears_the_name_is_left_alone_and_told_of(
+        self, world: World, deliver: Deliver
+    ) -> None:
+        theirs = run_object(name=RUN, slot="2026-11-22T03:00:00Z")
+        theirs["metadata"]["ownerReferences"] = []
+        world.store.insert(RUNS, theirs)
+
+        deliver(stopped(world))
+
+        assert [run["status"].get("phase") for run in world.runs()] == [None]
+        assert "UnexpectedJob" in process(world).told.reasons()
 
 
 class TestNobodysBusiness:
