@@ -1,35 +1,43 @@
 """The look at all that exists, in bulk: what events could not tell, because they were lost or because nobody sent any.
 
-A few listings a LaunchTemplate instead of questions a task. A task whose listings look as its status says is left
-alone; one that differs is handed to its reconciler, which asks for everything. Each task gets a full look once a day.
+A few listings for all LaunchTemplates of one region and identity instead of questions a task. A task whose listings
+look as its status says is left alone; one that differs is handed to its reconciler, which asks for everything. Each
+task gets a full look once a day.
 """
 
-import zlib
 from collections import defaultdict
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from datetime import datetime, timedelta
 
+from backgroundtask.api.conditions import SCHEDULED, find
 from backgroundtask.api.parsing import read_metadata, read_task_status
 from backgroundtask.api.phases import ENDS
+from backgroundtask.aws import Cloud
 from backgroundtask.controller.context import Context, log
-from backgroundtask.controller.keys import Delivery, ResyncKey, TaskKey, TemplateKey
+from backgroundtask.controller.keys import Delivery, ResyncKey, TaskKey
+from backgroundtask.controller.watch import Watcher, spread
 from backgroundtask.controller.workqueue import Priority
-from backgroundtask.errors import Blocked
-from backgroundtask.kube.resource import RUNS, TASKS, TEMPLATES
+from backgroundtask.errors import Expected
+from backgroundtask.kube.cache import DELETED
+from backgroundtask.kube.resource import RUNS, TASKS, TEMPLATES, Body, Resource
 from backgroundtask.plan.desired import Site
 from backgroundtask.plan.names import family_prefix
 
-_DAY = 86400.0
+_DAY = timedelta(days=1)
+_MOST_ASKED = 50  # objects that are asked for one by one; where more are missed, all are listed
 
 Suspect = Callable[[TaskKey], None]
 """Somebody saw AWS differ: the next pass over the key asks for everything."""
 
 
 class Resync:
-    """The periodic looks: one at the API server, one a LaunchTemplate at AWS."""
+    """The periodic looks: one at the API server, one at each AWS."""
 
     def __init__(self, context: Context, suspect: Suspect) -> None:
         self._context = context
         self._suspect = suspect
+        self._watcher = Watcher(context)
+        self._full_looks: dict[TaskKey, datetime] = {}  # when the next is due
 
     def reconcile(self, key: ResyncKey) -> None:
         """Look, queue what differs, and come again.
@@ -46,33 +54,74 @@ class Resync:
         self._context.queue.add_after(key, self._context.settings.resync, Priority.RESYNC)
 
     def _look_at_cluster(self) -> None:
-        """Heal deletions that the watch missed, and see to it that each template has a look of its own."""
+        """Heal what the watch missed, and see to it that each template has looks of its own."""
+        for resource in (TEMPLATES, RUNS, TASKS):
+            self._heal(resource)
+        for _, name in self._context.cache.keys(TEMPLATES):
+            self._context.queue.add_after(ResyncKey(name), self._context.settings.resync, Priority.RESYNC)
+        tasks = {TaskKey(namespace, name) for namespace, name in self._context.cache.keys(TASKS)}
+        for key in list(self._full_looks):
+            if key not in tasks:
+                self._full_looks.pop(key, None)
+
+    def _heal(self, resource: Resource) -> None:
+        """Take in what came, changed or went without an event, as if one had told."""
         cache = self._context.cache
-        for resource in (TEMPLATES, TASKS, RUNS):
-            bound = cache.newest(resource)
-            listed = [(namespace, name, uid) for namespace, name, uid, _ in self._context.kube.names(resource)]
-            for namespace, name in cache.retain(resource, listed, bound=bound):
-                log.warning("%s %s/%s was deleted unseen", resource.kind, namespace, name)
-                if resource == TASKS:
-                    self._context.queue.add(TaskKey(namespace, name))
-        for _, name in cache.keys(TEMPLATES):
-            self._context.queue.add(TemplateKey(name), Priority.RESYNC)
-            self._context.queue.add(ResyncKey(name), Priority.RESYNC)
+        bound = cache.newest(resource)
+        listed = list(self._context.kube.names(resource))
+        for body in cache.unlisted(resource, (uid for _, _, uid, _ in listed), bound=bound):
+            metadata = body["metadata"]
+            log.warning("%s %s/%s was deleted unseen", resource.kind, metadata.get("namespace", ""), metadata["name"])
+            self._watcher.see(resource, DELETED, body)
+        missed = [(place, name) for place, name, _, at in listed if cache.version(resource, place, name) < int(at)]
+        for body in self._newest(resource, missed):
+            self._watcher.see(resource, None, body)
+
+    def _newest(self, resource: Resource, missed: list[tuple[str, str]]) -> Iterator[Body]:
+        if len(missed) > _MOST_ASKED:
+            yield from self._context.kube.list(resource)
+            return
+        for namespace, name in missed:
+            body = self._context.kube.get(resource, namespace, name)
+            if body is not None:
+                yield body
 
     def _look_at_aws(self, template: str) -> None:
-        try:
-            site = self._context.site(template)
-        except Blocked:
+        """Look for all templates that share a cloud, when it is the turn of the first of them."""
+        sites = self._sharing(template)
+        if not sites or sites[0].template != template:
             return
-        cloud = self._context.cloud(site)
-        enabled = cloud.schedules.enabled_by_name(site.group)
+        cloud = self._context.cloud(sites[0])
+        groups = {group: cloud.schedules.enabled_by_name(group) for group in sorted({site.group for site in sites})}
         revisions = _by_family(cloud.ecs.all_active_revisions(family_prefix(self._context.settings.installation)))
-        for namespace, name in self._context.cache.tasks_using(template):
+        for site in sites:
+            self._look_at_tasks(site, groups[site.group], revisions)
+        trouble = [error for site in sites if (error := self._look_at_runs(cloud, site))]
+        if trouble:
+            raise trouble[0]
+
+    def _sharing(self, template: str) -> list[Site]:
+        """The sites of all templates that have the cloud of `template`, by name; none where it has no site itself."""
+        places = {site.template: (site, cloud) for site, cloud in self._places()}
+        if template not in places:
+            return []
+        _, shared = places[template]
+        return [site for site, cloud in places.values() if cloud is shared]
+
+    def _places(self) -> Iterator[tuple[Site, Cloud]]:
+        for _, name in sorted(self._context.cache.keys(TEMPLATES)):
+            try:
+                site = self._context.site(name)
+                yield site, self._context.cloud(site)
+            except Expected:  # its reconciler says so
+                continue
+
+    def _look_at_tasks(self, site: Site, enabled: dict[str, bool], revisions: dict[str, list[str]]) -> None:
+        for namespace, name in self._context.cache.tasks_using(site.template):
             key = TaskKey(namespace, name)
-            if self._differs(key, enabled, revisions) or self._is_day_of(key):
+            if self._is_full_look_due(key) or self._differs(key, enabled, revisions):
                 self._suspect(key)
                 self._context.queue.add(key, Priority.RESYNC)
-        self._look_at_runs(site)
 
     def _differs(self, key: TaskKey, enabled: dict[str, bool], revisions: dict[str, list[str]]) -> bool:
         raw = self._context.cache.task(key.namespace, key.name)
@@ -81,29 +130,38 @@ class Resync:
         status, metadata = read_task_status(raw), read_metadata(raw)
         if status.observed_generation != metadata.generation or status.task_definition_arn is None:
             return False  # its reconciler is at it
-        wanted = not (raw.get("spec") or {}).get("suspend", False)
+        scheduled = find(status.conditions, SCHEDULED)
+        is_on = scheduled is not None and scheduled.status == "True"
         owner = self._context.owner(metadata)
         there = {name: enabled[name] for name in owner.schedule_names if name in enabled}
-        return there != {one.name: wanted for one in status.schedules} or revisions.get(owner.family, []) != [
+        return there != {one.name: is_on for one in status.schedules} or revisions.get(owner.family, []) != [
             status.task_definition_arn
         ]
 
-    def _is_day_of(self, key: TaskKey) -> bool:
-        """Once a day for each task, spread over the day by its name."""
-        interval = self._context.settings.resync
-        rounds = max(int(_DAY / interval), 1)
-        return zlib.crc32(str(key).encode()) % rounds == int(self._context.now().timestamp() / interval) % rounds
+    def _is_full_look_due(self, key: TaskKey) -> bool:
+        """Once a day for each task, at a time of the day that its name decides: also where processes live short."""
+        now = self._context.now()
+        if now < self._full_looks.setdefault(key, _next_daily(key, now)):
+            return False
+        self._full_looks[key] = _next_daily(key, now)
+        return True
 
-    def _look_at_runs(self, site: Site) -> None:
-        """Ask ECS for the tasks of active runs, a hundred in a call: an event may have been lost."""
-        cloud = self._context.cloud(site)
+    def _look_at_runs(self, cloud: Cloud, site: Site) -> Expected | None:
+        """Ask ECS for the tasks of active runs, a hundred in a call: an event may have been lost.
+
+        What keeps it from being asked (a cluster that is gone) is returned, for other clusters can be asked.
+        """
         active = dict(self._active_runs(site.template))
         if not active:
-            return
-        seen, _ = cloud.ecs.tasks(site.cluster, sorted(active))
+            return None
+        try:
+            seen, _ = cloud.ecs.tasks(site.cluster, sorted(active))
+        except Expected as error:
+            return error
         for arn, task in seen.items():
             self._context.inbox.put(active[arn], [Delivery(task, _nobody_waits)])
             self._context.queue.add(active[arn], Priority.RESYNC)
+        return None
 
     def _active_runs(self, template: str) -> Iterable[tuple[str, TaskKey]]:
         for namespace, name in self._context.cache.tasks_using(template):
@@ -111,6 +169,13 @@ class Resync:
                 status = body.get("status") or {}
                 if status.get("taskArn") and status.get("phase") not in ENDS:
                     yield status["taskArn"], TaskKey(namespace, name)
+
+
+def _next_daily(key: TaskKey, now: datetime) -> datetime:
+    """The next time after `now` that it is the task's time of the day."""
+    day = _DAY.total_seconds()
+    wait = (spread(str(key)) * day - now.timestamp()) % day
+    return now + timedelta(seconds=wait or day)
 
 
 def _by_family(arns: Iterable[str]) -> dict[str, list[str]]:

@@ -195,6 +195,7 @@ class Templates:
             message = f"{len(users)} BackgroundTasks still use it, {namespace}/{name} among them: delete them first."
             self._write(raw, {}, reconciling("InUse", message, was_ready="True"))
             self._read_on(key, raw)
+            self._context.queue.add_after(key, LOOK_AGAIN.total_seconds(), Priority.RESYNC)
             return
         left = self._context.kube.remove_finalizer(TEMPLATES, raw, FINALIZER)
         if left is not None:

@@ -8,6 +8,7 @@ import asyncio
 import datetime as dt
 import itertools
 import random
+import zlib
 from collections.abc import Iterator
 from typing import Any
 
@@ -16,6 +17,7 @@ import kopf
 from backgroundtask.api.names import GROUP, VERSION
 from backgroundtask.controller.context import Context
 from backgroundtask.controller.keys import ResyncKey, TaskKey, TemplateKey
+from backgroundtask.controller.workqueue import Priority
 from backgroundtask.kube.resource import RUNS, TASKS, TEMPLATES, Body, Resource
 from backgroundtask.kube.snapshot import Change
 
@@ -31,6 +33,11 @@ async def watch(context: Context, *, ready: asyncio.Event) -> None:
         clusterwide=True,
         ready_flag=ready,
     )
+
+
+def spread(name: str) -> float:
+    """A place in the period, from 0 to below 1, that is always the name's own: so that not all come at once."""
+    return zlib.crc32(name.encode()) / 2**32
 
 
 class Watcher:
@@ -55,7 +62,8 @@ class Watcher:
     def _see_template(self, name: str, change: Change) -> None:
         self._context.queue.add(TemplateKey(name))
         if change is Change.NEW:
-            self._context.queue.add_after(ResyncKey(name), self._context.settings.resync)
+            first = spread(name) * self._context.settings.resync
+            self._context.queue.add_after(ResyncKey(name), first, Priority.RESYNC)
 
     def _see_task(self, body: Body, change: Change) -> None:
         metadata = body["metadata"]

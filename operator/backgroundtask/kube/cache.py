@@ -86,30 +86,28 @@ class Cache:
         with self._lock:
             return {resource: len(objects) for resource, objects in self._objects.items()}
 
-    def packed_bytes(self) -> int:
-        """Memory that the contents of all objects take, in bytes; their places and keys take some 500 each besides."""
-        with self._lock:
-            return sum(len(known.packed) for objects in self._objects.values() for known in objects.values())
-
     def newest(self, resource: Resource) -> int:
-        """The newest resourceVersion seen of the kind: ask before a listing begins, hand it to `retain` after."""
+        """The newest resourceVersion seen of the kind: ask before a listing begins, hand it to `unlisted` after."""
         with self._lock:
             return self._newest[resource]
 
-    def retain(self, resource: Resource, names: Iterable[tuple[str, str, str]], *, bound: int) -> list[Key]:
-        """Remove what a whole, fresh listing does not show; return the keys that are gone. Heals missed deletions.
-
-        `names` are (namespace, name, UID). `bound` is what `newest` said before the listing began: what is newer may
-        have come after the listing passed its place, and stays.
-        """
-        listed = {uid for _, _, uid in names}
+    def version(self, resource: Resource, namespace: str, name: str) -> int:
+        """The resourceVersion that was last seen of an object; 0 where none is known."""
         with self._lock:
-            objects = self._objects[resource]
-            gone = [k for k, known in objects.items() if known.version <= bound and known.uid not in listed]
-            for key in gone:
-                self._remember_grave(objects[key].uid)
-                self._remove(resource, key)
-        return gone
+            known = self._objects[resource].get((namespace, name))
+        return known.version if known else 0
+
+    def unlisted(self, resource: Resource, uids: Iterable[str], *, bound: int) -> list[Body]:
+        """What a whole, fresh listing of these UIDs proves to be gone, as last seen: `see` it as DELETED.
+
+        `bound` is what `newest` said before the listing began: what is newer may have come after the listing passed its
+        place, and counts as there.
+        """
+        listed = set(uids)
+        with self._lock:
+            objects = self._objects[resource].values()
+            gone = [known for known in objects if known.version <= bound and known.uid not in listed]
+        return [known.body() for known in gone]
 
     def _get(self, resource: Resource, key: Key) -> Body | None:
         with self._lock:

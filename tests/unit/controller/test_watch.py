@@ -20,12 +20,12 @@ def process(world: World) -> Process:
 
 
 def due(world: World) -> list[Key]:
-    """The keys that are queued now, each taken."""
+    """The keys that are queued now, each taken; the look at the cluster comes whatever is seen."""
     queue, keys = process(world).context.queue, []
     while (key := queue.get(0)) is not None:
         keys.append(key)
         queue.done(key)
-    return keys
+    return [key for key in keys if key != ResyncKey()]
 
 
 @pytest.fixture
@@ -118,6 +118,20 @@ class TestOthers:
         assert due(idle) == [TEMPLATE]
         idle.clock.advance(600)
         assert due(idle) == [ResyncKey("default")]
+
+    def test_the_first_looks_of_many_templates_are_spread_over_the_period(self, idle: World) -> None:
+        names = [f"template-{number}" for number in range(100)]
+        for name in names:
+            process(idle).watcher.see(TEMPLATES, "ADDED", template_object(name=name))
+        due(idle)
+
+        met = []
+        for _ in range(10):
+            idle.clock.advance(60)
+            met.append(len(due(idle)))
+
+        assert sum(met) == len(names)
+        assert max(met) < 25, met
 
     @pytest.mark.parametrize("event", ["MODIFIED", "DELETED"])
     def test_a_change_of_a_template_wakes_it(self, idle: World, event: str) -> None:

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from backgroundtask.kube.cache import Cache
 from backgroundtask.kube.resource import RUNS, TASKS, TEMPLATES, Body
-from backgroundtask.kube.snapshot import Change, keep
+from backgroundtask.kube.snapshot import Change, Snapshot, keep
 from fixtures.objects import run_object, task_object, template_object
 
 
@@ -84,13 +84,14 @@ def test_a_listing_heals_what_the_watch_has_missed_and_keeps_what_came_after_it_
         if event != "DELETED" or chance.random() < 0.5:
             cache.see(TASKS, event, body)
     bound, said = cache.newest(TASKS), len(world.messages)
-    listed = [("reports", name, body["metadata"]["uid"]) for name, body in world.objects.items()]
+    listed = [body["metadata"]["uid"] for body in world.objects.values()]
 
     for action, name in after:
         world.step(action, name)
     for event, body in world.messages[said:]:
         cache.see(TASKS, event, body)
-    cache.retain(TASKS, listed, bound=bound)
+    for body in cache.unlisted(TASKS, listed, bound=bound):
+        cache.see(TASKS, "DELETED", body)
 
     assert held(cache) == kept(world.objects)
 
@@ -101,7 +102,7 @@ def test_a_deletion_during_the_listing_is_not_undone_by_it() -> None:
     bound = cache.newest(TASKS)
 
     cache.see(TASKS, "DELETED", at(task_object(), 2))
-    gone = cache.retain(TASKS, [("reports", "nightly", task_object()["metadata"]["uid"])], bound=bound)
+    gone = cache.unlisted(TASKS, [task_object()["metadata"]["uid"]], bound=bound)
 
     assert gone == []
     assert cache.task("reports", "nightly") is None
@@ -111,11 +112,22 @@ def test_what_a_listing_proves_gone_does_not_come_back_with_a_late_answer() -> N
     cache = Cache()
     cache.see(TASKS, "ADDED", at(task_object(), 1))
 
-    gone = cache.retain(TASKS, [], bound=cache.newest(TASKS))
+    [gone] = cache.unlisted(TASKS, [], bound=cache.newest(TASKS))
+    change = cache.see(TASKS, "DELETED", gone)
     cache.put(TASKS, at(task_object(), 2))
 
-    assert gone == [("reports", "nightly")]
+    assert change is Change.GONE
     assert cache.task("reports", "nightly") is None
+
+
+def test_the_version_that_was_last_seen_is_known_and_nought_of_what_never_was() -> None:
+    cache = Cache()
+    cache.see(TASKS, "ADDED", at(task_object(), 7))
+    cache.put(TASKS, at(task_object(), 6))
+
+    assert cache.version(TASKS, "reports", "nightly") == 7
+    assert cache.version(TASKS, "reports", "other") == 0
+    assert cache.version(RUNS, "reports", "nightly") == 0
 
 
 def test_an_object_that_gave_way_to_a_namesake_does_not_come_back_after_it() -> None:
@@ -255,10 +267,10 @@ def test_a_thousand_tasks_fit_where_their_plain_json_would_not() -> None:
     conditions = [
         {"type": t, "status": "True", "reason": "Succeeded", "message": f"All is well with {t}."} for t in "abcd"
     ]
-    cache, plain = Cache(), 0
+    plain = packed = 0
     for number in range(1000):
-        body = at(task_object(name=f"t{number}", status={"conditions": conditions}), number + 1, uid=f"uid-{number}")
-        plain += len(json.dumps(keep(body)))
-        cache.see(TASKS, None, body)
+        body = keep(at(task_object(name=f"t{number}", status={"conditions": conditions}), number + 1))
+        plain += len(json.dumps(body))
+        packed += len(Snapshot.of(body).packed)
 
-    assert cache.packed_bytes() < plain / 2
+    assert packed < plain / 2
