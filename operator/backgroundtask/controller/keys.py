@@ -1,11 +1,13 @@
 """What work is about: the keys of the queue, and what is delivered to a key until a worker takes it up."""
 
 import threading
-from collections import defaultdict
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 from backgroundtask.plan.outcome import Task
+
+MOST_OF_A_TASK = 500
+"""Deliveries that wait for one task: some sixty runs, at eight states each."""
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -44,23 +46,41 @@ Key = TaskKey | TemplateKey | ResyncKey
 
 @dataclass(frozen=True, slots=True)
 class Delivery:
-    """An ECS task as somebody saw it. `stored` is called once, after the sight is recorded for good."""
+    """An ECS task as somebody saw it.
+
+    One of two is called in the end: `stored` after the sight is recorded for good, `dropped` where it is given up. The
+    message that brought it then comes again, or goes to the poison queue.
+    """
 
     task: Task
     stored: Callable[[], None]
+    dropped: Callable[[], None] = lambda: None
 
 
 class Inbox:
-    """Deliveries by task, in the order in which they came; any thread may call."""
+    """Deliveries by task, in the order in which they came; any thread may call.
+
+    Each state of an ECS task waits there once, however often it is delivered: of two deliveries the older is dropped.
+    So are the oldest of more than `MOST_OF_A_TASK`, as whoever works on the key cannot store them.
+    """
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._waiting: defaultdict[TaskKey, list[Delivery]] = defaultdict(list)
+        self._waiting: dict[TaskKey, list[Delivery]] = {}
 
     def put(self, key: TaskKey, deliveries: Iterable[Delivery]) -> None:
         """Leave deliveries for whoever works on the key next."""
         with self._lock:
-            self._waiting[key].extend(deliveries)
+            dropped = self._merge(key, [*self._waiting.get(key, ()), *deliveries])
+        for delivery in dropped:
+            delivery.dropped()
+
+    def put_back(self, key: TaskKey, deliveries: Iterable[Delivery]) -> None:
+        """Leave what was taken and could not be stored; what came meanwhile is newer."""
+        with self._lock:
+            dropped = self._merge(key, [*deliveries, *self._waiting.get(key, ())])
+        for delivery in dropped:
+            delivery.dropped()
 
     def take(self, key: TaskKey) -> list[Delivery]:
         """All that waits for a key; it is the taker's from now on."""
@@ -71,3 +91,12 @@ class Inbox:
         """Whether anything waits for a key."""
         with self._lock:
             return key in self._waiting
+
+    def _merge(self, key: TaskKey, deliveries: list[Delivery]) -> list[Delivery]:
+        """Keep the newest delivery of each state; the others."""
+        newest = {(one.task.arn, one.task.version): one for one in deliveries}
+        kept = list(newest.values())[-MOST_OF_A_TASK:]
+        if kept:
+            self._waiting[key] = kept
+        identities = {id(one) for one in kept}
+        return [one for one in deliveries if id(one) not in identities]

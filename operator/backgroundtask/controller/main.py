@@ -1,13 +1,14 @@
 """The controller as a process: what is started, in which order, and how it ends.
 
-The cluster is listed once before anything acts, so that no event meets an empty cache. On SIGTERM the workers finish
-the keys that they hold, what they stored is acknowledged, and nothing is left half done within twenty seconds; whatever
-is cut off all the same is found by the next process.
+The cluster is listed once before anything acts, so that no event meets an empty cache. On SIGTERM nothing new is taken
+up, the workers finish the keys that they hold, and what they stored is acknowledged, all within twenty seconds: two for
+kopf (`queueing.exit_timeout`), and those below. Whatever is cut off all the same is found by the next process.
 """
 
 import asyncio
 import logging
 import sys
+import time
 from typing import assert_never
 
 import prometheus_client
@@ -29,8 +30,8 @@ from backgroundtask.kube.client import connect
 from backgroundtask.kube.events import Recorder
 from backgroundtask.kube.resource import RUNS, TASKS, TEMPLATES
 
-_FINISH = 15.0  # seconds for the keys in work
-_ACKNOWLEDGE = 2.0  # seconds for the messages that are stored
+_FINISH = 12.0  # seconds for the keys in work, and for the long polls
+_ACKNOWLEDGE = 2.0  # seconds for the messages that are stored; as much for the Events for people
 
 
 def run(settings: Settings) -> int:
@@ -44,6 +45,7 @@ def run(settings: Settings) -> int:
     workers = Workers(context.queue, _dispatch(context, tracker), count=settings.workers)
     _list(context)
     _serve_metrics(settings.metrics_port)
+    metrics.measure(context.queue.depth)
     workers.start()
     context.queue.add_after(ResyncKey(), settings.resync)
     try:
@@ -129,9 +131,11 @@ async def _tell_ready(ready: asyncio.Event) -> None:
 
 def _stop(context: Context, tracker: Tracker, workers: Workers) -> bool:
     log.info("Stopping: finishing what is under way")
+    end = time.monotonic() + _FINISH
+    tracker.stop_receiving()
     context.queue.close()
     finished = workers.join(_FINISH)
-    tracker.stop(_ACKNOWLEDGE)
+    tracker.stop(max(end - time.monotonic(), 0.0) + _ACKNOWLEDGE)
     context.recorder.stop(_ACKNOWLEDGE)
     log.info("Stopped" if finished else "Stopped before all work was finished: the next start takes it up")
     return finished

@@ -27,7 +27,7 @@ class Events:
         self._context = context
         self._cloud = cloud
 
-    def take(self, message: Message, stored: Callable[[], None]) -> None:
+    def take(self, message: Message, stored: Callable[[], None], dropped: Callable[[], None]) -> None:
         """Deliver a task to whoever works on its BackgroundTask; what is nobody's is dropped and counted.
 
         Raises:
@@ -43,7 +43,7 @@ class Events:
             metrics.MESSAGES.labels("dropped").inc()
             stored()
             return
-        self._context.inbox.put(key, [Delivery(self._complete(task), stored)])
+        self._context.inbox.put(key, [Delivery(self._complete(task), stored, dropped)])
         self._context.queue.add(key)
 
     def _key(self, task: Task) -> TaskKey | None:
@@ -66,12 +66,13 @@ class DeadLetters:
     def __init__(self, context: Context) -> None:
         self._context = context
 
-    def take(self, message: Message, stored: Callable[[], None]) -> None:
+    def take(self, message: Message, stored: Callable[[], None], dropped: Callable[[], None]) -> None:
         """Warn on the task that EventBridge Scheduler could not start.
 
         Raises:
             Malformed: it is not the request of a launch.
         """
+        del dropped  # nothing here waits
         owner = owner_of_definition(str(_document(message).get("TaskDefinition", "")))
         if owner is None or owner.installation != self._context.settings.installation:
             raise Malformed("it names no task definition of this installation")

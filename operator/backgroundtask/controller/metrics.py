@@ -2,7 +2,7 @@
 
 import contextlib
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
@@ -26,8 +26,14 @@ DUPLICATES = Counter("bgt_duplicate_tasks_total", "ECS tasks beyond the first fo
 MESSAGES = Counter(
     "bgt_messages_total",
     "Messages of the queues: stored, dropped (of no task that we know), malformed (left to the poison queue), "
-    "undelivered (a launch that Scheduler gave up).",
+    "undelivered (a launch that Scheduler gave up), failed (a bug, left to the poison queue), late (not stored before "
+    "the visibility timeout: it comes again).",
     ["fate"],
+    registry=REGISTRY,
+)
+FULL = Counter(
+    "bgt_reader_full_seconds_total",
+    "Seconds that a queue was not read, as too many of its messages were not stored yet.",
     registry=REGISTRY,
 )
 
@@ -40,6 +46,12 @@ def reconciling(kind: str) -> Iterator[None]:
         yield
     finally:
         RECONCILE_SECONDS.labels(kind).observe(time.monotonic() - start)
+
+
+def measure(depth: Callable[[], tuple[int, float]]) -> None:
+    """Ask `depth` how many keys wait, and for how many seconds the oldest has, whenever Prometheus asks us."""
+    QUEUE_DEPTH.set_function(lambda: depth()[0])
+    QUEUE_OLDEST.set_function(lambda: depth()[1])
 
 
 def aws_call(operation: str, code: str, seconds: float) -> None:

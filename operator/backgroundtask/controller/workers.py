@@ -43,9 +43,6 @@ class Workers:
         while (key := self._queue.get()) is not None:
             self._work_on(key)
             self._queue.done(key)
-            depth, oldest = self._queue.depth()
-            metrics.QUEUE_DEPTH.set(depth)
-            metrics.QUEUE_OLDEST.set(oldest)
 
     def _work_on(self, key: Key) -> None:
         kind = type(key).__name__.removesuffix("Key")

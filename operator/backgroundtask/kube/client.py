@@ -17,7 +17,7 @@ from backgroundtask.kube.transport import Transport, pooled
 PAGE: Final = 500
 """Objects a page, client-go's own size."""
 OTHER_THREADS: Final = 2
-"""Who else uses the connections: the one that writes Events, the one that renews the lease."""
+"""Who else uses the connections: the one that writes Events, and of the readers of queues one at a time."""
 MOST_EXPIRIES: Final = 5
 """How often one listing may outlive the API server's memory before it is given up."""
 JSON_PATCH: Final = "application/json-patch+json"

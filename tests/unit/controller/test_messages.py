@@ -30,7 +30,7 @@ def answered() -> list[str]:
 
 
 def take(world: World, body: str, answered: list[str]) -> None:
-    Events(process(world).context, world.cloud).take(message(body), lambda: answered.append("it"))
+    Events(process(world).context, world.cloud).take(message(body), lambda: answered.append("it"), lambda: None)
 
 
 class TestEvents:
@@ -106,7 +106,7 @@ class TestEvents:
 class TestDeadLetters:
     def take(self, world: World, body: Any, answered: list[str], **attributes: str) -> None:
         letters = DeadLetters(process(world).context)
-        letters.take(message(json.dumps(body), **attributes), lambda: answered.append("it"))
+        letters.take(message(json.dumps(body), **attributes), lambda: answered.append("it"), lambda: None)
 
     def test_a_launch_that_scheduler_gave_up_is_told_on_its_task(self, world: World, answered: list[str]) -> None:
         definition = world.revisions()[0]

@@ -15,6 +15,7 @@ NAMES = {
     "bgt_runs",
     "bgt_duplicate_tasks",
     "bgt_messages",
+    "bgt_reader_full_seconds",
 }
 
 
@@ -43,3 +44,13 @@ def test_a_run_is_counted_by_its_end_and_names_no_object(world: World) -> None:
     after = value("bgt_runs_total", phase="Failed"), value("bgt_messages_total", fate="stored")
     assert after == (before[0] + 1, before[1] + 1)
     assert b"nightly" not in generate_latest(metrics.REGISTRY)
+
+
+def test_the_queue_is_asked_when_prometheus_asks() -> None:
+    depth = [(2, 5.0)]
+    metrics.measure(lambda: depth[0])
+    assert (value("bgt_queue_depth"), value("bgt_queue_oldest_seconds")) == (2, 5)
+
+    depth[0] = (1, 6.0)
+
+    assert (value("bgt_queue_depth"), value("bgt_queue_oldest_seconds")) == (1, 6)

@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterator
-from typing import Any
+from dataclasses import dataclass, replace
+from typing import Any, cast
 
 import pytest
 
 from backgroundtask.api.parsing import parse_template
-from backgroundtask.aws import Malformed, Message
-from backgroundtask.controller import tracker
-from backgroundtask.controller.tracker import Reader, Tracker
+from backgroundtask.aws import Cloud, Malformed, Message, Queues
+from backgroundtask.controller import metrics, tracker
+from backgroundtask.controller import reader as reading
+from backgroundtask.controller.leases import Leases
+from backgroundtask.controller.reader import Reader
+from backgroundtask.controller.tracker import Assurance, Tracker
 from backgroundtask.errors import Blocked, Busy
 from fixtures.fake_account import Queue
 from fixtures.fake_process import Process
@@ -36,8 +40,11 @@ def comes_true(world: World, condition: Callable[[], object]) -> bool:
 @pytest.fixture(autouse=True)
 def _brisk(monkeypatch: pytest.MonkeyPatch) -> None:
     """Pauses that spare AWS and the API server would only make the tests slow."""
-    for name in ("_FIRST_PAUSE", "_GATHER", "_ASSURED"):
-        monkeypatch.setattr(tracker, name, 0.001)
+    for name in ("_FIRST_PAUSE", "_GATHER"):
+        monkeypatch.setattr(reading, name, 0.001)
+    for name in ("_POLL", "_FULL"):
+        monkeypatch.setattr(reading, name, 0.05)
+    monkeypatch.setattr(tracker, "_ASSURED", 0.001)
 
 
 class Taker:
@@ -46,10 +53,11 @@ class Taker:
     def __init__(self) -> None:
         self.taken: list[str] = []
         self.open: list[Callable[[], None]] = []
+        self.giving_up: list[Callable[[], None]] = []
         self.error: Exception | None = None
         self.heard = threading.Condition()
 
-    def __call__(self, message: Message, stored: Callable[[], None]) -> None:
+    def __call__(self, message: Message, stored: Callable[[], None], dropped: Callable[[], None]) -> None:
         with self.heard:
             self.taken.append(message.body)
             self.heard.notify_all()
@@ -57,6 +65,7 @@ class Taker:
                 error, self.error = self.error, None
                 raise error
             self.open.append(stored)
+            self.giving_up.append(dropped)
 
     def hears(self, number: int) -> bool:
         with self.heard:
@@ -70,11 +79,9 @@ def taker() -> Taker:
 
 @pytest.fixture
 def reader(world: World, taker: Taker) -> Iterator[Reader]:
-    made = Reader(process(world).context, world.cloud, EVENTS, taker)
+    made = Reader(world.cloud, EVENTS, taker, Assurance(process(world).context.kube.cluster_uid))
     yield made
-    made.ask_to_stop()
-    with world.account.changed:
-        world.account.send(EVENTS, "the end")  # wakes whoever still waits for a message
+    made.stop()
     made.join(SOON)
 
 
@@ -141,7 +148,7 @@ class TestReader:
 
         reader.start()
         assert asked.wait(SOON)
-        reader.ask_to_stop()
+        reader.stop()
 
         assert taker.taken == []
         assert not world.account.queues[EVENTS].under_way
@@ -170,10 +177,134 @@ class TestReader:
         for stored in taker.open:
             stored()
 
-        reader.ask_to_stop()
+        reader.stop()
         reader.join(SOON)
 
         assert world.account.messages(EVENTS) == []
+
+    def test_a_message_that_is_never_stored_does_not_stop_the_queue(
+        self, world: World, reader: Reader, taker: Taker, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """SQS brings it again after each visibility timeout, for as long as the redrive policy lets it."""
+        monkeypatch.setattr(reader, "_leases", Leases(10))
+        reader.start()
+        world.account.send(EVENTS, "never stored")
+
+        for time in range(1, 31):
+            assert taker.hears(time)
+            world.account.redeliver(EVENTS)
+        world.account.send(EVENTS, "good")
+
+        with taker.heard:
+            assert taker.heard.wait_for(lambda: "good" in taker.taken, SOON)
+
+    def test_a_full_reader_says_so_once_and_reads_on_when_the_time_of_its_messages_is_over(
+        self,
+        world: World,
+        reader: Reader,
+        taker: Taker,
+        monkeypatch: pytest.MonkeyPatch,
+        caplog: pytest.LogCaptureFixture,
+    ) -> None:
+        clock, full = [0.0], threading.Event()
+        monkeypatch.setattr(reader, "_leases", Leases(1, clock=lambda: clock[0]))
+        monkeypatch.setattr(metrics.FULL, "inc", lambda _: full.set())
+        reader.start()
+        world.account.send(EVENTS, "never stored")
+        assert taker.hears(1)
+        for _ in range(3):
+            full.clear()
+            assert full.wait(SOON)
+        world.account.send(EVENTS, "next")
+        assert [one.body for one in world.account.queues[EVENTS].waiting] == ["next"]
+
+        clock[0] = world.account.queues[EVENTS].visibility_timeout + 1.0
+
+        assert taker.hears(2)
+        assert [line.getMessage().partition(" is not read")[0] for line in caplog.records] == [f"Queue {EVENTS}"]
+
+    def test_a_delivery_that_is_given_up_makes_room(
+        self, world: World, reader: Reader, taker: Taker, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(reader, "_leases", Leases(1))
+        reader.start()
+        world.account.send(EVENTS, "a bug")
+        assert taker.hears(1)
+        taker.giving_up[0]()
+
+        world.account.send(EVENTS, "next")
+
+        assert taker.hears(2)
+        assert len(world.account.messages(EVENTS)) == 2
+
+    def test_what_is_received_after_the_stop_is_let_go(
+        self, world: World, reader: Reader, taker: Taker, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(reading, "_POLL", 20)
+        polls = _when_asked(world, "queues.receive")
+        reader.start()
+        assert polls.wait(SOON)
+
+        reader.stop_receiving()
+        world.account.send(EVENTS, "for the next process")
+
+        assert comes_true(world, lambda: world.trace.since(0, "queues.release"))
+        assert taker.taken == []
+        assert [one.body for one in world.account.queues[EVENTS].waiting] == ["for the next process"]
+
+    def test_what_is_stored_after_receiving_stopped_is_deleted_and_all_else_let_go(
+        self, world: World, reader: Reader, taker: Taker
+    ) -> None:
+        reader.start()
+        world.account.send(EVENTS, "stored")
+        world.account.send(EVENTS, "not stored")
+        assert taker.hears(2)
+
+        reader.stop_receiving()
+        taker.open[0]()
+        reader.stop()
+        reader.join(SOON)
+
+        assert [one.body for one in world.account.queues[EVENTS].waiting] == ["not stored"]
+        assert not world.account.queues[EVENTS].under_way
+
+    def test_a_release_that_fails_ends_no_stop(self, world: World, reader: Reader, taker: Taker) -> None:
+        world.trace.fail_next("queues.release", Busy("Throttled", "AWS throttles."))
+        before = _readers()
+        reader.start()
+        world.account.send(EVENTS, "not stored")
+        assert taker.hears(1)
+
+        reader.stop()
+        reader.join(SOON)
+
+        assert _readers() == before
+        assert len(world.account.messages(EVENTS)) == 1
+
+
+class TestAssurance:
+    def test_one_answer_counts_for_all_readers_for_a_while(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(tracker, "_ASSURED", 60.0)
+        asked: list[str] = []
+        assure = Assurance(lambda: asked.append("is it there?"))
+
+        for _ in range(5):
+            assure()
+
+        assert len(asked) == 1
+
+    def test_a_failure_counts_for_nobody_else(self) -> None:
+        answers: list[Exception] = [Busy("Unreachable", "It does not answer.")]
+
+        def ask() -> None:
+            if answers:
+                raise answers.pop()
+
+        assure = Assurance(ask)
+        with pytest.raises(Busy):
+            assure()
+
+        assure()
 
 
 class TestTracker:
@@ -183,8 +314,6 @@ class TestTracker:
         made = Tracker(process(world).context)
         yield made
         made.stop(SOON)
-        for queue in world.account.queues:
-            world.account.send(queue, "the end")
 
     def follow(self, world: World, readers: Tracker, template: str = "default", **queues: str) -> None:
         named = {"events": EVENTS, "ticks": TICKS, **queues}
@@ -221,7 +350,6 @@ class TestTracker:
         self.follow(world, readers, events=OTHER)
         for thread in first:
             if EVENTS.endswith(thread.name.partition(" ")[2]):
-                world.account.send(EVENTS, "the end")
                 thread.join(SOON)
 
         names = {thread.name.partition(" ")[2] for thread in _readers() - before}
@@ -237,10 +365,99 @@ class TestTracker:
         readers.forget("second")
 
         gone = [thread for thread in _readers() - before if thread.name.endswith(OTHER.rpartition(":")[2])]
-        world.account.send(OTHER, "the end")
         for thread in gone:
             thread.join(SOON)
         assert len(_readers() - before) == 4
+
+    def test_a_shared_queue_is_read_as_the_next_template_once_the_first_is_gone(
+        self, world: World, readers: Tracker
+    ) -> None:
+        first, second = _identity(world), _identity(world)
+        spec = parse_template(template_object(queues={"events": EVENTS, "ticks": TICKS})).spec
+        readers.follow("a", first.cloud, spec)
+        readers.follow("b", second.cloud, spec)
+        assert first.reads.wait(SOON)
+        assert not second.reads.is_set()
+
+        readers.forget("a")
+
+        assert second.reads.wait(SOON)
+
+    def test_a_template_whose_identity_changes_is_read_as_the_new_one(self, world: World, readers: Tracker) -> None:
+        before, after = _identity(world), _identity(world)
+        spec = parse_template(template_object(queues={"events": EVENTS, "ticks": TICKS})).spec
+        readers.follow("a", before.cloud, spec)
+        assert before.reads.wait(SOON)
+
+        readers.follow("a", after.cloud, spec)
+
+        assert after.reads.wait(SOON)
+
+    def test_a_queue_that_is_named_again_goes_on_being_read_by_the_same_threads(
+        self, world: World, readers: Tracker
+    ) -> None:
+        before = _readers()
+        self.follow(world, readers)
+        threads = _readers() - before
+
+        self.follow(world, readers)
+        self.follow(world, readers, "second")
+        readers.forget("default")
+
+        assert _readers() - before == threads
+
+    def test_stopping_leaves_no_thread_and_no_message_under_way(self, world: World, readers: Tracker) -> None:
+        before = _readers()
+        task = world.fires()
+        self.follow(world, readers)
+        world.account.send(EVENTS, event(world.account.move(task, "RUNNING")))
+        assert process(world).context.queue.get(SOON) == KEY
+
+        readers.stop_receiving()
+        readers.stop(SOON)
+
+        assert _readers() == before
+        assert len(world.account.queues[EVENTS].waiting) == 1
+
+
+class _Queues:
+    """The queues as one identity sees them: it tells that it was used."""
+
+    def __init__(self, queues: Any, reads: threading.Event) -> None:
+        self._queues, self._reads = queues, reads
+
+    def receive(self, url: str, **how: Any) -> list[Message]:
+        self._reads.set()
+        received: list[Message] = self._queues.receive(url, **how)
+        return received
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._queues, name)
+
+
+@dataclass(frozen=True)
+class _Identity:
+    cloud: Cloud
+    reads: threading.Event
+
+
+def _identity(world: World) -> _Identity:
+    reads = threading.Event()
+    return _Identity(replace(world.cloud, queues=cast("Queues", _Queues(world.cloud.queues, reads))), reads)
+
+
+def _when_asked(world: World, operation: str) -> threading.Event:
+    """Set once an operation that writes nothing is asked for."""
+    asked = threading.Event()
+    read = world.trace.read
+
+    def tell(name: str, target: str = "") -> None:
+        if name == operation:
+            asked.set()
+        read(name, target)
+
+    world.trace.read = tell  # type: ignore[method-assign]  # as the trace has no hook for reads
+    return asked
 
 
 def _readers() -> set[Any]:
