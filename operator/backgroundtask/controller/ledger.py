@@ -8,6 +8,7 @@ objects; what an ECS task means for a run is decided in `plan.runs`.
 import threading
 from collections import OrderedDict
 from collections.abc import Iterable
+from datetime import datetime
 from typing import Any
 
 from backgroundtask.api.metadata import ObjectMeta
@@ -18,7 +19,7 @@ from backgroundtask.controller import metrics
 from backgroundtask.controller.context import Context, log
 from backgroundtask.controller.keys import Delivery, TaskKey
 from backgroundtask.controller.statuses import write_status
-from backgroundtask.errors import Rejected
+from backgroundtask.errors import Expected, Rejected
 from backgroundtask.kube.resource import RUNS, TASKS, Ref
 from backgroundtask.plan.definition import Logs
 from backgroundtask.plan.names import run_name
@@ -26,6 +27,8 @@ from backgroundtask.plan.outcome import Task
 from backgroundtask.plan.runs import Kept, has_ended, merged, run_for_slot, superfluous
 
 _REMEMBERED = 10_000
+UNREACHABLE = "Unreachable"
+"""The reason of a request that nobody answers (`kube.transport`): each more would take its full time, too."""
 
 
 class Ends:
@@ -69,19 +72,38 @@ class Ledger:
     def record(self, deliveries: Iterable[Delivery]) -> None:
         """Store each delivery in the run of its slot, then answer it.
 
+        A run that cannot be written keeps no other run waiting, unless nobody answers. What is a bug is dropped.
+
         Raises:
-            Expected: the API server is busy or refuses; what was not stored is left in the inbox.
+            Expected: the first refusal; what was not stored, or came later for the same run, is left in the inbox.
         """
-        waiting = sorted(deliveries, key=lambda one: one.task.version)
-        while waiting:
-            delivery = waiting[0]
+        refused: dict[datetime | None, Expected] = {}  # by slot
+        waiting: list[Delivery] = []
+        for delivery in sorted(deliveries, key=lambda one: one.task.version):
+            slot = delivery.task.slot
+            if slot in refused or any(one.reason == UNREACHABLE for one in refused.values()):
+                waiting.append(delivery)
+                continue
             try:
-                self._store(delivery.task)
-            except BaseException:
-                self._context.inbox.put(self._key, waiting)
-                raise
-            delivery.stored()
-            waiting.pop(0)
+                self._record(delivery)
+            except Expected as error:
+                refused[slot] = error
+                waiting.append(delivery)
+        self._context.inbox.put_back(self._key, waiting)
+        for first in refused.values():
+            raise first
+
+    def _record(self, delivery: Delivery) -> None:
+        try:
+            self._store(delivery.task)
+        except Expected:
+            raise
+        except Exception:  # noqa: BLE001 - a bug: told with its traceback, and no reason to keep other runs waiting
+            log.exception("ECS task %s of %s is left to the poison queue", delivery.task.arn, self._key)
+            metrics.MESSAGES.labels("failed").inc()
+            delivery.dropped()
+            return
+        delivery.stored()
 
     def prune(self, kept: Kept) -> None:
         """Delete the ended runs beyond the history limits."""

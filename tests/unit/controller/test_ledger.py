@@ -153,6 +153,52 @@ class TestRecording:
         assert "UnexpectedJob" in process(world).told.reasons()
 
 
+class TestTrouble:
+    """What keeps one run from being written keeps no other, and no message for ever."""
+
+    def test_a_run_that_is_refused_keeps_no_other_run_waiting(
+        self, world: World, deliver: Deliver, answered: list[str]
+    ) -> None:
+        world.trace.fail_next("kube.create", Blocked("ExceededQuota", "Raise it."))
+        other = SLOT.replace(hour=4)
+
+        deliver(seen(world), stopped(world), seen(world, 2, version=3, slot=other))
+
+        assert [run["metadata"]["name"] for run in world.runs()] == [run_name("nightly", other)]
+        assert answered == ["RUNNING 3"]
+        assert [one.task.version for one in process(world).context.inbox.take(KEY)] == [1, 2]
+
+    def test_where_nobody_answers_each_run_is_not_waited_for(
+        self, world: World, deliver: Deliver, answered: list[str]
+    ) -> None:
+        world.trace.fail_next("kube.create", NO_ANSWER)
+
+        deliver(seen(world), seen(world, 2, slot=SLOT.replace(hour=4)))
+
+        assert answered == []
+        assert [call.operation for call in world.trace.calls].count("kube.create") == 1
+
+    def test_a_bug_is_told_and_dropped_and_keeps_nothing_waiting(
+        self, world: World, caplog: pytest.LogCaptureFixture, answered: list[str]
+    ) -> None:
+        world.trace.fail_next("kube.create", KeyError("a bug"))
+        deliveries = [
+            Delivery(
+                task, lambda at=at: answered.append(f"stored {at}"), lambda at=at: answered.append(f"dropped {at}")
+            )
+            for at, task in enumerate([seen(world), seen(world, 2, version=2, slot=SLOT.replace(hour=4))])
+        ]
+
+        process(world).context.inbox.put(KEY, deliveries)
+        process(world).context.queue.add(KEY)
+        process(world).work()
+
+        assert answered == ["dropped 0", "stored 1"]
+        assert len(world.runs()) == 1
+        assert not process(world).context.inbox.waits(KEY)
+        assert [line.exc_info is not None for line in caplog.records if line.levelname == "ERROR"] == [True]
+
+
 class TestNobodysBusiness:
     @pytest.mark.parametrize(
         ("members", "why"),
