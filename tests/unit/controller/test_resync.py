@@ -176,6 +176,16 @@ class TestSharing:
 
         assert asked.count("ecs.all_active_revisions") == asked.count("schedules.enabled_by_name") == 6
 
+    def test_what_another_identity_sees_is_walked_for_itself(self, pair: World) -> None:
+        role = "arn:aws:iam::123456789012:role/operator"
+        pair.clouds.trusts[role] = "test/three"
+        pair.furnish(name="three", assumeRoleArn=role)
+        process(pair).work()
+
+        asked = [operation for _ in range(6) for operation in rounds(pair)]
+
+        assert asked.count("ecs.all_active_revisions") == asked.count("schedules.enabled_by_name") == 12
+
     def test_what_differs_is_found_with_either(self, pair: World) -> None:
         _removed(pair)
 

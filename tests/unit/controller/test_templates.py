@@ -6,10 +6,11 @@ import pytest
 
 from backgroundtask.errors import Blocked, Busy, Expected, Rejected
 from backgroundtask.kube.resource import TEMPLATES
-from fixtures.fake_account import Queue
+from backgroundtask.plan.names import Owner
+from fixtures.fake_account import Account, Queue
 from fixtures.fake_process import Process
-from fixtures.fake_world import EVENTS, GROUP, TEMPLATE, TICKS, World
-from fixtures.objects import CLUSTER, REGION
+from fixtures.fake_world import EVENTS, GROUP, OWNER, TEMPLATE, TICKS, World
+from fixtures.objects import ACCOUNT, CLUSTER, REGION
 from fixtures.trace import Call
 
 CLUSTER_MARK = {"bgtask.dev/cluster": "cluster-uid"}
@@ -28,8 +29,8 @@ def process(world: World) -> Process:
     return world.process
 
 
-def condition(world: World, type_: str = "Ready") -> dict[str, Any]:
-    return world.condition(type_, of=world.object(TEMPLATES, "default"))
+def condition(world: World, type_: str = "Ready", *, of: str = "default") -> dict[str, Any]:
+    return world.condition(type_, of=world.object(TEMPLATES, of))
 
 
 class TestVerification:
@@ -218,6 +219,72 @@ class TestOwnership:
         empty.start(adopt=True).work()
 
         assert condition(empty)["reason"] == "NotOwned"
+
+
+class TestPlaces:
+    """Each template's tasks live in its own region, and are worked on as its own identity."""
+
+    FAR = "us-east-1"
+    ROLE = "arn:aws:iam::999999999999:role/operator"
+
+    def test_what_a_template_asks_for_is_made_where_it_says(self, world: World) -> None:
+        far = _furnish_far(world, region=self.FAR)
+        world.apply(name="far-task", launchTemplate="far")
+        process(world).work()
+        here = dict(world.account.schedules)
+
+        assert world.condition(of=world.task("far-task"))["status"] == "True"
+        assert far.groups == {GROUP: OUR_MARKS}
+        assert [name for _, name in far.schedules] == [Owner("test", "reports", "far-task").schedule_name(0)]
+        assert [one.owner for one in far.active()] == ["test/reports/far-task"]
+        assert [name for _, name in here] == [OWNER.schedule_name(0)]
+
+    def test_what_somebody_changed_there_is_put_right_there(self, world: World) -> None:
+        far = _furnish_far(world, region=self.FAR)
+        world.apply(name="far-task", launchTemplate="far")
+        process(world).work()
+        made, here = far.schedules.copy(), world.account.schedules.copy()
+        far.schedules.clear()
+
+        world.pass_time(1200, step=600)
+
+        assert far.schedules.keys() == made.keys()
+        assert world.account.schedules.keys() == here.keys()
+
+    def test_a_task_leaves_nothing_there(self, world: World) -> None:
+        far = _furnish_far(world, region=self.FAR)
+        world.apply(name="far-task", launchTemplate="far")
+        process(world).work()
+        here = world.account.schedules.copy()
+
+        world.delete(name="far-task")
+        process(world).work()
+
+        assert far.schedules == {}
+        assert far.active() == []
+        assert world.account.schedules == here
+
+    def test_a_role_that_trusts_another_template_is_refused_until_it_trusts_this_one(self, empty: World) -> None:
+        far = _furnish_far(empty, region=REGION, number="999999999999", assumeRoleArn=self.ROLE)
+        empty.clouds.trusts[self.ROLE] = "test/default"
+        empty.start().work()
+        assert condition(empty, of="far")["reason"] == "RoleNotAssumable"
+
+        empty.clouds.trusts[self.ROLE] = "test/far"
+        empty.pass_time(10, step=1)
+
+        assert condition(empty, of="far")["status"] == "True"
+        assert far.groups == {GROUP: OUR_MARKS}
+        assert empty.account.groups == {}
+
+
+def _furnish_far(world: World, *, region: str, number: str = ACCOUNT, **spec: Any) -> Account:
+    """A template `far` with queues of its own, and the account that it is for."""
+    account = world.clouds.account(region, number)
+    queues = {name: f"arn:aws:sqs:{region}:{number}:far-{name}" for name in ("events", "ticks")}
+    account.queues |= {arn: Queue() for arn in queues.values()}
+    world.furnish(name="far", region=region, queues=queues, **spec)
+    return account
 
 
 class TestFailures:

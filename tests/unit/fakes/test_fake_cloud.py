@@ -5,11 +5,21 @@ from collections.abc import Callable
 import pytest
 
 from backgroundtask.aws import Cloud
-from backgroundtask.errors import Busy
-from fixtures.cloud_contract import GROUP, OWNER, EcsContract, QueueContract, SchedulerContract, definition, schedule
+from backgroundtask.errors import Blocked, Busy
+from fixtures.cloud_contract import (
+    GROUP,
+    OWNER,
+    EcsContract,
+    QueueContract,
+    SchedulerContract,
+    definition,
+    refused,
+    schedule,
+)
 from fixtures.fake_account import Account, BrokenOrderError, Queue
 from fixtures.fake_cloud import FakeClouds
 from fixtures.fake_world import EVENTS, Clock
+from fixtures.objects import REGION
 from fixtures.trace import Call, Crash, Trace
 
 
@@ -61,6 +71,44 @@ class TestOrder:
 
         with pytest.raises(BrokenOrderError):
             cloud.ecs.deregister(arn)
+
+
+class TestClouds:
+    ROLE = "arn:aws:iam::999999999999:role/operator"
+
+    @pytest.fixture
+    def clouds(self, account: Account, trace: Trace) -> FakeClouds:
+        return FakeClouds(account, trace)
+
+    def test_a_cloud_is_that_of_a_region_and_an_identity(self, clouds: FakeClouds) -> None:
+        own = [clouds.of(region=REGION, assume_role_arn=None, template=name) for name in ("one", "two")]
+        assumed = [clouds.of(region=REGION, assume_role_arn=self.ROLE, template=name) for name in ("one", "two", "two")]
+
+        assert own[0] is own[1] is clouds.cloud
+        assert assumed[1] is assumed[2]
+        assert assumed[0] is not assumed[1]
+        assert clouds.of(region="us-east-1", assume_role_arn=None, template="one") is not own[0]
+
+    def test_what_is_made_in_one_region_is_in_no_other(self, clouds: FakeClouds) -> None:
+        elsewhere = clouds.of(region="us-east-1", assume_role_arn=None, template="one")
+
+        elsewhere.schedules.create_group(GROUP, {})
+
+        assert clouds.cloud.schedules.group(GROUP) is None
+        assert clouds.account("us-east-1").groups == {GROUP: {}}
+
+    def test_a_role_reaches_its_own_account_once_it_trusts_the_template(self, clouds: FakeClouds) -> None:
+        assumed = clouds.of(region=REGION, assume_role_arn=self.ROLE, template="one")
+        refusals = [refused(lambda: assumed.schedules.create_group(GROUP, {}))]
+        clouds.trusts[self.ROLE] = "test/two"
+        refusals.append(refused(lambda: assumed.schedules.group(GROUP)))
+        clouds.trusts[self.ROLE] = "test/one"
+
+        assumed.schedules.create_group(GROUP, {})
+
+        assert refusals == [(Blocked, "RoleNotAssumable")] * 2
+        assert clouds.account(REGION, "999999999999").groups == {GROUP: {}}
+        assert clouds.account(REGION).groups == {}
 
 
 class TestFaults:
