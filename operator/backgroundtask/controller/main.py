@@ -30,8 +30,10 @@ from backgroundtask.kube.client import connect
 from backgroundtask.kube.events import Recorder
 from backgroundtask.kube.resource import RUNS, TASKS, TEMPLATES
 
-_FINISH = 12.0  # seconds for the keys in work, and for the long polls
-_ACKNOWLEDGE = 2.0  # seconds for the messages that are stored; as much for the Events for people
+FINISH = 12.0
+"""Seconds for the keys in work, and for the long polls."""
+ACKNOWLEDGE = 2.0
+"""Seconds for the messages that are stored, and as many for the Events for people."""
 
 
 def run(settings: Settings) -> int:
@@ -51,7 +53,7 @@ def run(settings: Settings) -> int:
     try:
         asyncio.run(_watch(context))
     finally:
-        finished = _stop(context, tracker, workers)
+        finished = stop(context, tracker, workers)
     return 0 if finished else 1
 
 
@@ -129,13 +131,14 @@ async def _tell_ready(ready: asyncio.Event) -> None:
     log.info("Controller is ready")
 
 
-def _stop(context: Context, tracker: Tracker, workers: Workers) -> bool:
+def stop(context: Context, tracker: Tracker, workers: Workers) -> bool:
+    """End what `run` started, within FINISH and twice ACKNOWLEDGE; False where work was cut off."""
     log.info("Stopping: finishing what is under way")
-    end = time.monotonic() + _FINISH
+    end = time.monotonic() + FINISH
     tracker.stop_receiving()
     context.queue.close()
-    finished = workers.join(_FINISH)
-    tracker.stop(max(end - time.monotonic(), 0.0) + _ACKNOWLEDGE)
-    context.recorder.stop(_ACKNOWLEDGE)
+    finished = workers.join(FINISH)
+    tracker.stop(max(end - time.monotonic(), 0.0) + ACKNOWLEDGE)
+    context.recorder.stop(ACKNOWLEDGE)
     log.info("Stopped" if finished else "Stopped before all work was finished: the next start takes it up")
     return finished
