@@ -17,7 +17,7 @@ from pydantic_core import ErrorDetails
 from backgroundtask.api.metadata import ObjectMeta
 from backgroundtask.api.model import FORGIVING
 from backgroundtask.api.rules import RULE
-from backgroundtask.api.run import BackgroundTaskRun, RunStatus
+from backgroundtask.api.run import BackgroundTaskRun
 from backgroundtask.api.task import BackgroundTask, TaskParting
 from backgroundtask.api.task_status import TaskStatus
 from backgroundtask.api.template import LaunchTemplate, TemplateStatus
@@ -54,11 +54,6 @@ def read_metadata(obj: Mapping[str, Any]) -> ObjectMeta:
 def read_task_status(obj: Mapping[str, Any]) -> TaskStatus:
     """Return the status of a BackgroundTask, whatever its spec; what cannot be read is absent."""
     return _parsed(TaskStatus, obj.get("status") or {})
-
-
-def read_run_status(obj: Mapping[str, Any]) -> RunStatus:
-    """Return the status of a BackgroundTaskRun, whatever its spec; what cannot be read is absent."""
-    return _parsed(RunStatus, obj.get("status") or {})
 
 
 def read_template_status(obj: Mapping[str, Any]) -> TemplateStatus:

@@ -2,7 +2,6 @@
 
 from typing import Final, Literal, get_args
 
-ActivePhase = Literal["Pending", "Launching", "Running"]
 EndPhase = Literal["Succeeded", "Failed", "Cancelled", "Skipped", "Missed", "Lost"]
 Phase = Literal["Pending", "Launching", "Running", "Succeeded", "Failed", "Cancelled", "Skipped", "Missed", "Lost"]
 

@@ -18,6 +18,9 @@ from backgroundtask.kube.events import Recorder
 from backgroundtask.plan.desired import Site, schedule_group
 from backgroundtask.plan.names import Owner
 
+PATIENCE = 5
+"""Failures in a row before a busy AWS or API server is worth a line in a status."""
+
 log = logging.getLogger("backgroundtask")
 """The operator's log. Its lines name tasks, reasons and ARNs; never env, never a whole spec."""
 

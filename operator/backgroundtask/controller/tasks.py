@@ -17,7 +17,7 @@ from backgroundtask.api.parsing import parse_task, read_metadata, read_task_part
 from backgroundtask.api.run import BackgroundTaskRun
 from backgroundtask.controller import metrics
 from backgroundtask.controller.configure import LOOK_AGAIN, Memory, configure
-from backgroundtask.controller.context import Context, log
+from backgroundtask.controller.context import PATIENCE, Context, log
 from backgroundtask.controller.holdings import Holdings
 from backgroundtask.controller.keys import Delivery, TaskKey, TemplateKey
 from backgroundtask.controller.ledger import Ends, Ledger
@@ -36,7 +36,6 @@ from backgroundtask.plan.status import (
     task_status,
 )
 
-_PATIENCE = 5  # failures in a row before a busy AWS or API server is worth a line in the status
 _AFTER_SLOT = 1.0  # seconds: the task that the slot starts is then on its way, and both are told in one patch
 _STOPPED_BY = timedelta(minutes=3)  # a task that was asked to stop has had its two minutes by then, and ECS's seconds
 _CRONJOB_REASONS = {"InvalidSchedule": "UnparseableSchedule"}  # what CronJob's Events call it
@@ -102,7 +101,7 @@ class Tasks:
 
     def _write(self, key: TaskKey, task: Subject, configured: Configured, runs: list[BackgroundTaskRun]) -> None:
         if isinstance(configured, Refused) and isinstance(configured.error, Busy):
-            patient = self._context.queue.failures(key) < _PATIENCE
+            patient = self._context.queue.failures(key) < PATIENCE
             configured = Unchanged() if patient else configured
         after = task_status(task, configured, runs, now=self._context.now())
         raw = self._context.cache.task(key.namespace, key.name)

@@ -17,7 +17,7 @@ from backgroundtask.api.parsing import parse_template, read_metadata, read_templ
 from backgroundtask.api.template import TemplateSpec, TemplateStatus
 from backgroundtask.aws import Cloud, QueueFacts
 from backgroundtask.controller.configure import LOOK_AGAIN
-from backgroundtask.controller.context import Context
+from backgroundtask.controller.context import PATIENCE, Context
 from backgroundtask.controller.keys import TaskKey, TemplateKey
 from backgroundtask.controller.statuses import write_status
 from backgroundtask.controller.tracker import Tracker
@@ -31,7 +31,6 @@ from backgroundtask.plan.status import condition_changes
 CLUSTER_TAG = f"{TAG_PREFIX}cluster"
 INSTALLATION_TAG = f"{TAG_PREFIX}installation"
 
-_PATIENCE = 5  # failures in a row before a busy AWS is worth a line in the status
 _LEAST_VISIBILITY = 30  # seconds, SQS's default: a message has to be stored and deleted before it comes again
 _OF_OTHERS = frozenset({"NotOwned", "ScheduleGroupOfAnotherCluster"})  # whose messages are theirs, too
 _THERE = ready("Verified", "Cluster, queues, schedule group and log group are there.")
@@ -148,7 +147,7 @@ class Templates:
             self._write(raw, {}, stalled(error.reason, error.message))
             self._context.queue.add_after(key, LOOK_AGAIN.total_seconds())
             return
-        if isinstance(error, Blocked) or self._context.queue.failures(key) >= _PATIENCE:
+        if isinstance(error, Blocked) or self._context.queue.failures(key) >= PATIENCE:
             self._write(raw, {}, reconciling(error.reason, error.message, was_ready="False"))
         raise error
 

@@ -68,7 +68,7 @@ class Watcher:
     def _see_task(self, body: Body, change: Change) -> None:
         metadata = body["metadata"]
         self._context.queue.add(TaskKey(metadata["namespace"], metadata["name"]))
-        if change & (Change.NEW | Change.GONE):
+        if change is not Change.CHANGED:
             template = TemplateKey(body["spec"].get("launchTemplate", ""))
             self._context.queue.add_after(template, _USERS_SETTLE)
 

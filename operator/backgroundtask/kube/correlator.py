@@ -18,7 +18,6 @@ REFILL: Final = timedelta(minutes=5)
 MOST_REMEMBERED: Final = 4096
 """Kinds of Events, and objects: client-go's size of its cache."""
 
-NORMAL: Final = "Normal"
 WARNING: Final = "Warning"
 HOME_OF_CLUSTER_SCOPED: Final = "default"
 """The namespace of Events about cluster-scoped objects: the API server accepts no other."""

@@ -21,7 +21,6 @@ METADATA: Final = (
     "uid",
     "resourceVersion",
     "generation",
-    "creationTimestamp",
     "deletionTimestamp",
     "finalizers",
     "labels",
@@ -33,20 +32,13 @@ FASTEST: Final = 1
 """zlib's level: a higher one saves 4 % of the bytes for twice the time."""
 
 
-class Change(enum.Flag):
+class Change(enum.Enum):
     """What a newer state of an object brings."""
 
     NEW = enum.auto()
     """Not seen before, or another object of the same name."""
-    SPEC = enum.auto()
-    """Spec or generation."""
-    DELETING = enum.auto()
-    """Its deletion was asked for."""
-    ANNOTATIONS = enum.auto()
-    """Of those that are kept: the operator's own, and GitOps marks."""
-    METADATA = enum.auto()
-    """Labels, finalizers or owners."""
-    STATUS = enum.auto()
+    CHANGED = enum.auto()
+    """Something of it that is kept is another."""
     GONE = enum.auto()
     """It no longer exists."""
 
@@ -90,20 +82,9 @@ def is_over(body: Mapping[str, Any]) -> bool:
     return bool(metadata.get("deletionTimestamp")) and not metadata.get("finalizers")
 
 
-def difference(before: Body, after: Body) -> Change:
-    """What `after` brings, both as `keep` leaves them; nothing (falsy) where only the resourceVersion differs."""
-    old, new = before["metadata"], after["metadata"]
-    differs = {
-        Change.SPEC: before["spec"] != after["spec"] or old.get("generation") != new.get("generation"),
-        Change.DELETING: old.get("deletionTimestamp") != new.get("deletionTimestamp"),
-        Change.ANNOTATIONS: old["annotations"] != new["annotations"],
-        Change.METADATA: any(old.get(key) != new.get(key) for key in ("labels", "finalizers", "ownerReferences")),
-        Change.STATUS: before["status"] != after["status"],
-    }
-    found = Change(0)
-    for change, is_there in differs.items():
-        found |= change if is_there else Change(0)
-    return found
+def differs(before: Body, after: Body) -> bool:
+    """Whether two states, both as `keep` leaves them, differ in more than the resourceVersion."""
+    return _unversioned(before) != _unversioned(after)
 
 
 def keep(body: Mapping[str, Any]) -> Body:
@@ -113,6 +94,10 @@ def keep(body: Mapping[str, Any]) -> Body:
     annotations = metadata.get("annotations") or {}
     kept["annotations"] = {key: value for key, value in annotations.items() if _is_kept(key)}
     return {"metadata": kept, "spec": body.get("spec") or {}, "status": body.get("status") or {}}
+
+
+def _unversioned(kept: Body) -> Body:
+    return {**kept, "metadata": {key: value for key, value in kept["metadata"].items() if key != "resourceVersion"}}
 
 
 def _is_kept(annotation: str) -> bool:

@@ -15,7 +15,6 @@ from pydantic import TypeAdapter
 from backgroundtask.api.conditions import (
     READY,
     SCHEDULED,
-    STALLED,
     Condition,
     Verdict,
     find,
@@ -103,11 +102,6 @@ class Subject:
         """The status says that AWS is as this generation of the spec asks."""
         condition = self._current(READY)
         return condition is not None and condition.status == "True"
-
-    def is_stalled(self, reason: str) -> bool:
-        """The status already refuses this generation of the spec for that reason."""
-        condition = self._current(STALLED)
-        return condition is not None and condition.reason == reason
 
     @property
     def reconcile_request(self) -> str | None:

@@ -12,7 +12,6 @@ from backgroundtask.api.parsing import (
     parse_task,
     parse_template,
     read_metadata,
-    read_run_status,
     read_task_parting,
     read_task_status,
     read_template_status,
@@ -142,10 +141,9 @@ def test_keys_that_users_chose_are_quoted_and_cut() -> None:
     ("read", "status"),
     [
         (read_task_status, {"activeRuns": 2, "lastRun": {"name": "x"}, "schedules": "many"}),
-        (read_run_status, {"phase": "Paused", "exitCode": "1"}),
         (read_template_status, {"tasks": -1, "conditions": [{"type": "Ready"}]}),
     ],
-    ids=["task", "run", "template"],
+    ids=["task", "template"],
 )
 def test_what_cannot_be_read_of_a_status_counts_as_absent(read: Any, status: dict[str, Any]) -> None:
     found = read({"metadata": {"name": "x"}, "spec": "nonsense", "status": {"observedGeneration": 7, **status}})

@@ -17,7 +17,7 @@ from fixtures.cloud_contract import (
     schedule,
 )
 from fixtures.fake_account import Account, BrokenOrderError, Queue
-from fixtures.fake_cloud import FakeClouds
+from fixtures.fake_clouds import FakeClouds
 from fixtures.fake_world import EVENTS, Clock
 from fixtures.objects import REGION
 from fixtures.trace import Call, Crash, Trace

@@ -357,15 +357,6 @@ def test_a_task_is_ready_only_for_the_generation_that_was_answered() -> None:
     assert not subject(seen(subject(), Refused(REFUSALS["Busy"]))).is_ready
 
 
-def test_a_task_is_stalled_for_a_reason_and_a_generation() -> None:
-    refused = seen(subject(), Refused(REFUSALS["Rejected"]))
-
-    assert subject(refused).is_stalled("InvalidSchedule")
-    assert not subject(refused).is_stalled("NamespaceNotAllowed")
-    assert not subject(refused, generation=2).is_stalled("InvalidSchedule")
-    assert not subject(at_rest()).is_stalled("InvalidSchedule")
-
-
 # the next time
 
 
