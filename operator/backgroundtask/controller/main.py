@@ -48,6 +48,7 @@ def run(settings: Settings) -> int:
     _list(context)
     _serve_metrics(settings.metrics_port)
     metrics.measure(context.queue.depth)
+    metrics.measure_events(lambda: context.recorder.dropped)
     workers.start()
     context.queue.add_after(ResyncKey(), settings.resync)
     try:

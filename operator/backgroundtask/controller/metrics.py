@@ -36,6 +36,10 @@ FULL = Counter(
     "Seconds that a queue was not read, as too many of its messages were not stored yet.",
     registry=REGISTRY,
 )
+EVENTS_DROPPED = Gauge(
+    "bgt_events_dropped", "Events for people that were not written since the start: floods, refusals.",
+    registry=REGISTRY,
+)  # fmt: skip
 
 
 @contextlib.contextmanager
@@ -52,6 +56,11 @@ def measure(depth: Callable[[], tuple[int, float]]) -> None:
     """Ask `depth` how many keys wait, and for how many seconds the oldest has, whenever Prometheus asks us."""
     QUEUE_DEPTH.set_function(lambda: depth()[0])
     QUEUE_OLDEST.set_function(lambda: depth()[1])
+
+
+def measure_events(dropped: Callable[[], int]) -> None:
+    """Ask `dropped` how many Events were not written since the start, whenever Prometheus asks us."""
+    EVENTS_DROPPED.set_function(dropped)
 
 
 def aws_call(operation: str, code: str, seconds: float) -> None:

@@ -16,6 +16,7 @@ NAMES = {
     "bgt_duplicate_tasks",
     "bgt_messages",
     "bgt_reader_full_seconds",
+    "bgt_events_dropped",
 }
 
 
@@ -54,3 +55,13 @@ def test_the_queue_is_asked_when_prometheus_asks() -> None:
     depth[0] = (1, 6.0)
 
     assert (value("bgt_queue_depth"), value("bgt_queue_oldest_seconds")) == (1, 6)
+
+
+def test_events_that_were_not_written_are_told_when_prometheus_asks() -> None:
+    dropped = [2]
+    metrics.measure_events(lambda: dropped[0])
+    assert value("bgt_events_dropped") == 2
+
+    dropped[0] = 3
+
+    assert value("bgt_events_dropped") == 3
