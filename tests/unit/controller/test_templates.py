@@ -244,6 +244,7 @@ class TestPlaces:
         world.apply(name="far-task", launchTemplate="far")
         process(world).work()
         made, here = far.schedules.copy(), world.account.schedules.copy()
+        assert len(made) == 1
         far.schedules.clear()
 
         world.pass_time(1200, step=600)
