@@ -46,6 +46,16 @@ class TestEvents:
         assert process(world).context.queue.get(0) == KEY
         assert answered == []
 
+    def test_a_delivery_that_is_given_up_tells_whoever_received_its_message(self, world: World) -> None:
+        given_up: list[str] = []
+        body = event(world.account.move(world.fires(), "RUNNING"))
+
+        Events(process(world).context, world.cloud).take(message(body), lambda: None, lambda: given_up.append("it"))
+
+        [delivery] = process(world).context.inbox.take(KEY)
+        delivery.dropped()
+        assert given_up == ["it"]
+
     def test_what_an_event_leaves_out_is_asked_for(self, world: World, answered: list[str]) -> None:
         task = world.fires()
         detail = {**world.account.move(task, "RUNNING"), "overrides": {}}

@@ -71,7 +71,7 @@ def test_what_is_in_work_is_finished_and_acknowledged_and_nothing_else_taken_up(
 
     def reconcile(key: Key) -> None:
         taken.set()
-        assert go_on.wait(SOON)
+        assert go_on.wait(3 * SOON)
         assert key == KEY
         tasks.reconcile(KEY)
 
@@ -82,6 +82,10 @@ def test_what_is_in_work_is_finished_and_acknowledged_and_nothing_else_taken_up(
     stopping: list[bool] = []
     end = threading.Thread(target=lambda: stopping.append(main.stop(context, tracker, workers)))
     end.start()
+    receivers = [one for one in set(threading.enumerate()) - others if one.name.startswith("receive ")]
+    for receiver in receivers:
+        receiver.join(SOON)
+    assert not any(receiver.is_alive() for receiver in receivers), "they do not wait for the work to be finished"
     go_on.set()
     end.join(SOON)
 
