@@ -201,7 +201,8 @@ _REQUEST = (
     Refusal(
         Blocked,
         "RoleNotAssumable",
-        "AWS cannot assume a role of the LaunchTemplate: correct the role's trust policy. AWS says: {text}",
+        "EventBridge Scheduler cannot assume spec.schedulerRoleArn of the LaunchTemplate: create that role, or correct "
+        "its trust policy. AWS says: {text}",
         codes=_INVALID,
         says="must allow AWS EventBridge Scheduler to assume|unable to assume the role",
     ),

@@ -4,13 +4,14 @@ Level-triggered: it looks at the world as it is, whatever woke it. The AWS side 
 fail apart from each other, so that a refused spec loses no outcome of a run.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from functools import partial
 from typing import Any
 
+from backgroundtask.api.conditions import READY, SCHEDULED, STALLED, Condition
 from backgroundtask.api.metadata import ObjectMeta
 from backgroundtask.api.names import FINALIZER, PAUSED
 from backgroundtask.api.parsing import parse_task, read_metadata, read_task_parting, read_task_status
@@ -109,11 +110,21 @@ class Tasks:
             return  # it went meanwhile, and what has its name now is another task
         if write_status(self._context, TASKS, raw, after) is None:
             return
-        for condition in condition_changes(task.status.conditions, after.conditions):
-            if condition.type in {"Ready", "Scheduled"}:
-                kind = "Normal" if condition.status == "True" or condition.type == "Scheduled" else "Warning"
-                reason = _CRONJOB_REASONS.get(condition.reason, condition.reason)
-                self._context.recorder.emit(Ref.of(TASKS, raw), type=kind, reason=reason, message=condition.message)
+        self._tell(Ref.of(TASKS, raw), condition_changes(task.status.conditions, after.conditions))
+
+    def _tell(self, task: Ref, changes: Sequence[Condition]) -> None:
+        """An Event for each thing that changed, and a line of log where the spec is refused: nobody retries that."""
+        told = {one.type: one for one in changes}
+        ready, scheduled = told.get(READY), told.get(SCHEDULED)
+        if ready is not None:
+            kind = "Warning" if ready.status == "False" else "Normal"
+            reason = _CRONJOB_REASONS.get(ready.reason, ready.reason)
+            self._context.recorder.emit(task, type=kind, reason=reason, message=ready.message)
+        if STALLED in told:
+            refusal = told[STALLED]
+            log.warning("Task %s/%s: %s: %s", task.namespace, task.name, refusal.reason, refusal.message)
+        if scheduled is not None and (ready is None or scheduled.reason != ready.reason):
+            self._context.recorder.emit(task, type="Normal", reason=scheduled.reason, message=scheduled.message)
 
     def _end_runs(self, key: TaskKey, raw: Mapping[str, Any], ledger: Ledger, notes: _Notes) -> list[Expected | None]:
         """Let go of runs that have ended, and end those that somebody deletes; what keeps one run keeps no other."""

@@ -56,7 +56,8 @@ class Workers:
         except Expected as error:
             delay = self._queue.retry(key, at_least=error.retry_after if isinstance(error, Busy) else 0.0)
             level = logging.INFO if isinstance(error, Busy) else logging.WARNING
-            log.log(level, "%s %s: %s: %s Again in %.0f s.", kind, key, error.reason, error.message, delay)
+            message = error.message.rstrip(".")
+            log.log(level, "%s %s: %s: %s. Again in %.0f s.", kind, key, error.reason, message, delay)
             return type(error).__name__
         except Exception:  # noqa: BLE001 - a bug: told with its traceback, counted, and tried again like everything else
             log.exception("%s %s failed", kind, key)

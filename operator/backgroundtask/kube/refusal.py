@@ -10,6 +10,7 @@ from typing import Final
 
 from backgroundtask.errors import Blocked, Busy
 from backgroundtask.kube.resource import CONFLICT, EXPIRED, NOT_FOUND, UNPROCESSABLE, Answer, Request
+from backgroundtask.plan.outcome import plain
 
 UNAUTHORIZED: Final = 401
 FORBIDDEN: Final = 403
@@ -28,6 +29,8 @@ def refusal(request: Request, answer: Answer) -> Exception:
     """
     if answer.status in (UNAUTHORIZED, FORBIDDEN):
         return _denied(request, answer)
+    if _is_admission(answer):
+        return _not_admitted(request, answer)
     if answer.status == NOT_FOUND:
         return _not_served(request, answer)
     if answer.status in (CONFLICT, EXPIRED, TOO_MANY_REQUESTS) or answer.status >= SERVER_ERRORS:
@@ -72,8 +75,21 @@ def _denied(request: Request, answer: Answer) -> Blocked:
     if " cannot " in message:
         grant = f'verb "{request.verb}" on "{resource}" of API group "{group}" in {where}'
         return Blocked("Forbidden", f"The operator may not {request.verb} {resource}: grant its ServiceAccount {grant}")
+    return _not_admitted(request, answer)
+
+
+def _is_admission(answer: Answer) -> bool:
+    """A policy that answers Invalid, its default, blames no field; the schema always does."""
+    return answer.status == UNPROCESSABLE and bool(answer.causes) and not any("field" in one for one in answer.causes)
+
+
+def _not_admitted(request: Request, answer: Answer) -> Blocked:
+    where = f"namespace {request.namespace}" if request.namespace else "the cluster"
+    words = "; ".join(str(cause["message"]) for cause in answer.causes if "message" in cause)
+    says = f" It says: {plain(words)}" if words else ""
     return Blocked(
-        "Forbidden", f"An admission policy of {where} refuses to {request.verb} {resource}: exempt the operator from it"
+        "Forbidden",
+        f"An admission policy of {where} refuses to {request.verb} {request.rbac}: exempt the operator from it.{says}",
     )
 
 

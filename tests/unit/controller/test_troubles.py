@@ -198,3 +198,23 @@ class TestTime:
 
         assert world.account.tasks[started[0]]["desiredStatus"] == "STOPPED"
         assert world.find(TEMPLATES, "default") is not None
+
+
+class TestWords:
+    def test_a_refused_spec_is_a_line_of_log(self, world: World, caplog: pytest.LogCaptureFixture) -> None:
+        world.edit(cron="61 * * * *")
+        process(world).work()
+
+        assert [line for line in caplog.messages if "InvalidSchedule" in line and "reports/nightly" in line]
+
+    def test_a_right_that_is_taken_away_is_one_event(self, world: World) -> None:
+        world.edit_template(namespaces=["other"])
+        process(world).work()
+
+        assert process(world).told.reasons().count("NamespaceNotAllowed") == 1
+
+    def test_a_pause_is_no_warning(self, world: World) -> None:
+        world.annotate(paused="true")
+        process(world).work()
+
+        assert [one.type for one in process(world).told.told if one.reason == "Paused"] == ["Normal"]

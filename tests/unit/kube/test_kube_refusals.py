@@ -226,3 +226,13 @@ def test_no_name_can_leave_its_place_in_the_path() -> None:
     kube_over(rest).get(TASKS, "a/b", "../../secrets")
 
     assert rest.sent[0].path == "/apis/bgtask.dev/v1alpha1/namespaces/a%2Fb/backgroundtasks/..%2F..%2Fsecrets"
+
+
+def test_a_policy_that_calls_a_run_invalid_is_to_be_mended_by_someone_and_says_its_own_words() -> None:
+    causes = [{"message": "ValidatingAdmissionPolicy 'quiet' denied request: no runs here"}]
+    answer = Reply(422, {"kind": "Status", "reason": "Invalid", "details": {"name": "r", "causes": causes}})
+
+    with pytest.raises(Blocked, match=r"exempt the operator from it\. It says: .*no runs here") as blocked:
+        kube_over(ScriptedRest(answer)).create(RUNS, {"metadata": {"namespace": "reports", "name": "r"}})
+
+    assert blocked.value.reason == "Forbidden"
