@@ -50,6 +50,23 @@ def test_deleting_an_active_run_stops_its_task_and_the_run_goes_when_that_has_en
     assert operator.process.poll() is None
 
 
+def test_a_namespace_goes_while_its_tasks_run_and_their_events_are_under_way(world: World, operator: Operator) -> None:
+    world.kubectl("patch", "bglt", "default", "--type=merge", "-p", '{"spec": {"namespaces": ["*"]}}')
+    world.kubectl("create", "namespace", "doomed")
+    spec = {"image": "busybox:1", "cpu": 256, "memory": 512, "command": FOREVER, "cron": "* * * * *"}
+    for name in ("one", "two", "three"):
+        body = {"apiVersion": "bgtask.dev/v1alpha1", "kind": "BackgroundTask", "metadata": {"name": name}, "spec": spec}
+        world.kubectl("apply", "-n", "doomed", "-f", "-", stdin=body)
+    world.kubectl("wait", "-n", "doomed", "--for=condition=Ready", "bgt", "--all", "--timeout=30s")
+
+    world.kubectl("delete", "namespace", "doomed", "--wait=false")
+    world.next_slot()
+
+    world.kubectl("wait", "--for=delete", "namespace/doomed", "--timeout=90s")
+    assert [name for name in world.schedules() if "doomed" in name] == []
+    assert operator.process.poll() is None
+
+
 def test_history_keeps_as_many_runs_as_the_limits_say(world: World, operator: Operator) -> None:
     world.apply("pruned", cron="* * * * *", successfulRunsHistoryLimit=2)
     world.ready("pruned")
