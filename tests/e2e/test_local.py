@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 
 import localaws
-from backgroundtask.cli import stack
+from backgroundtask.cli import remembered, stack
 from fixtures.world import eventually
 from localkube import Binaries
 from localkube.process import ProcessId
@@ -81,8 +81,13 @@ def test_another_aws_is_used_where_one_is_named(folder: Path, tmp_path: Path) ->
         assert world["env"]["AWS_ENDPOINT_URL"] == aws.url
         _eventually_scheduled(world)
         assert aws.client("ecs").list_clusters()["clusterArns"] != []
-        assert _bgt("local", "down", "--dir", str(folder)).returncode == 0
+        assert _bgt("local", "down", "--dir", str(folder), "--purge").returncode == 0
         assert aws.control("GET", "health")
+
+        again = _up(folder, "--aws-endpoint-url", aws.url)
+
+        assert "operator" in again["pids"], "what the purged cluster left in that AWS is taken over"
+        assert _bgt("local", "status", "--dir", str(folder)).returncode == 0
 
 
 def test_a_localaws_that_runs_is_not_left_for_another_aws(folder: Path) -> None:
@@ -161,7 +166,7 @@ def _kubectl(world: dict[str, Any], *arguments: str, stdin: str | None = None) -
 
 
 def _processes(folder: Path) -> dict[str, ProcessId]:
-    known = stack.load(folder)
+    known = remembered.load(folder)
     return dict(known.processes) if known else {}
 
 

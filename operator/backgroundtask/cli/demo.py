@@ -25,7 +25,7 @@ from backgroundtask.cli.local import NeedsLocal
 from backgroundtask.errors import Blocked, Expected
 
 if TYPE_CHECKING:
-    from backgroundtask.cli.stack import Stack
+    from backgroundtask.cli.remembered import Stack
 
 _SECONDS = 180.0  # of patience with --once: a slot is at most 60 away, and starting a task takes a few
 _BETWEEN_LOOKS = 0.5
@@ -196,12 +196,12 @@ def _new_folder(wanted: Path | None) -> Iterator[Path]:
 @contextmanager
 def _world(folder: Path) -> Iterator["Stack"]:
     """A world in a folder, ended and removed on leaving; where it fails, the end of the operator's log is shown."""
-    from backgroundtask.cli import stack  # noqa: PLC0415 - the rest of bgt runs without the extra [local]
+    from backgroundtask.cli import remembered, stack  # noqa: PLC0415 - the rest of bgt runs without the extra [local]
 
     try:
         yield stack.up(folder, operator=True, aws_endpoint_url=None, say=lambda line: click.echo(line, err=True))
     except Expected:
-        log = folder / f"{stack.OPERATOR}.log"
+        log = folder / f"{remembered.OPERATOR}.log"
         lines = log.read_text(errors="replace").splitlines() if log.exists() else []
         click.echo("\n".join(["The end of the operator's log:", *lines[-_LOG_LINES:]]) if lines else "", err=True)
         raise

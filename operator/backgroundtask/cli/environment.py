@@ -6,8 +6,12 @@ and of kubectl.
 
 import os
 from collections.abc import Mapping
+from urllib.parse import urlsplit
 
 import boto3
+from botocore.utils import is_valid_endpoint_url, is_valid_ipv6_endpoint_url
+
+from backgroundtask.errors import Rejected
 
 _REGION = "eu-west-1"
 _OTHER_PLACES = ("BGT_KUBECONFIG", "BGT_CONTEXT")
@@ -26,7 +30,12 @@ def of_foreign_aws(url: str) -> dict[str, str]:
     """What makes any SDK talk to an AWS that somebody else runs, with the user's credentials.
 
     An emulator takes any credentials, so that there are some where the user has none.
+
+    Raises:
+        Rejected: the SDK could not use the URL.
     """
+    if not _is_endpoint(url):
+        raise Rejected("InvalidEndpoint", f"{url!r} is no endpoint of an AWS: give http:// or https:// and a host.")
     session = boto3.Session()
     region = session.region_name or _REGION
     aws = {"AWS_ENDPOINT_URL": url, "AWS_REGION": region, "AWS_DEFAULT_REGION": region}
@@ -52,6 +61,16 @@ def with_nothing_foreign(env: Mapping[str, str], *, own_aws: bool) -> dict[str, 
         if name not in _OTHER_PLACES and not (own_aws and name.startswith("AWS_"))
     }
     return {**kept, **env}
+
+
+def _is_endpoint(url: str) -> bool:
+    """Whether it is HTTP with a host and, if any, a port; judges the host as botocore does on each client's making."""
+    try:
+        parts = urlsplit(url)
+        named = parts.scheme in {"http", "https"} and bool(parts.hostname) and parts.port != 0
+        return named and (is_valid_endpoint_url(url) or is_valid_ipv6_endpoint_url(url))
+    except ValueError:  # a port beyond 65535, half an IPv6 address
+        return False
 
 
 def _past_proxies() -> dict[str, str]:

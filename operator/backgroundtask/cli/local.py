@@ -11,7 +11,7 @@ import click
 from backgroundtask.errors import Expected
 
 if TYPE_CHECKING:
-    from backgroundtask.cli.stack import Stack
+    from backgroundtask.cli.remembered import Stack
 
 EXIT_NOT_RUNNING = 3  # as `systemctl status` and init scripts answer (LSB 3.0, 20.2)
 
@@ -101,23 +101,24 @@ def down(folder: Path | None, *, purge: bool) -> None:
 @folder_option
 @output_option
 def status(folder: Path | None, output: str) -> None:
-    """Tell what runs; exit code 3 unless all of it does."""
-    from backgroundtask.cli import stack  # noqa: PLC0415 - see up
+    """Tell what runs; exit code 3 unless all does that `up` was asked for."""
+    from backgroundtask.cli import remembered, stack  # noqa: PLC0415 - see up
 
     where = (folder or stack.default_folder()).expanduser().resolve()
-    known = stack.load(where) or stack.Stack(folder=where)
+    known = remembered.load(where) or remembered.Stack(folder=where)
     if output == "json":
         click.echo(json.dumps(known.as_json()))
     else:
         click.echo("\n".join(_lines(known)))
-    if not known.processes or not all(map(known.runs, known.processes)):
+    if not known.whole():
         raise click.exceptions.Exit(EXIT_NOT_RUNNING)
 
 
 def _lines(known: "Stack") -> list[str]:
-    if not known.processes:
+    if not known.processes and not known.asked:
         return [f"{known.folder}: nothing was started"]
     states = {name: f"running  pid {one.pid}" if one.alive() else "ended" for name, one in known.processes.items()}
+    states |= {name: "not started" for name in known.asked if name not in states}
     return [f"{known.folder}:", *(f"{name:24}{state}" for name, state in sorted(states.items()))]
 
 

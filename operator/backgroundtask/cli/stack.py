@@ -10,17 +10,16 @@ import os
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, Self
 
 from backgroundtask.api.crds import crd_files
 from backgroundtask.api.names import RECONCILE_REQUESTED_AT
 from backgroundtask.cli import environment
 from backgroundtask.cli.provision import provision
+from backgroundtask.cli.remembered import LOCALAWS, OPERATOR, STATE, Stack, load
 from backgroundtask.errors import Blocked
 from localkube import Cluster, Console, LocalkubeError, ensure_binaries
 from localkube import State as KubeState
@@ -29,11 +28,8 @@ from localkube.process import ProcessId, wait_until
 
 INSTALLATION = "local"
 LOG_GROUP = f"/bgt/{INSTALLATION}"
-OPERATOR, LOCALAWS = "operator", "localaws"
 
 _READY_SECONDS = 60.0
-_GRACE_SECONDS = 25.0  # the operator needs 20 at most
-_STATE = "bgt-local.json"
 _AWS_READY = "aws-ready.json"
 _APPLY = ("apply", "--server-side", "--force-conflicts", "-f", "-")
 Say = Callable[[str], None]
@@ -45,80 +41,19 @@ def default_folder() -> Path:
     return Path(home, "bgtask", "local").expanduser()
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Stack:
-    """The world in a folder: the environment to use it, and its processes by name."""
-
-    folder: Path
-    env: Mapping[str, str] = field(default_factory=dict)
-    processes: Mapping[str, ProcessId] = field(default_factory=dict)
-
-    def as_json(self) -> dict[str, Any]:
-        """What `-o json` prints: `env`, `dir`, `pids`."""
-        pids = {name: process.pid for name, process in self.processes.items() if process.alive()}
-        return {"env": dict(self.env), "dir": str(self.folder), "pids": pids}
-
-    def runs(self, name: str) -> bool:
-        """Whether the process of that name lives."""
-        return name in self.processes and self.processes[name].alive()
-
-    def end(self, name: str) -> None:
-        """End the process of that name; one that does not run is fine."""
-        if self.runs(name):
-            self.processes[name].end(_GRACE_SECONDS)
-
-    def log(self, name: str) -> Path:
-        """The file that a process of ours writes to."""
-        return self.folder / f"{name}.log"
-
-    def kubectl(self, *arguments: str, stdin: str | None = None) -> str:
-        """Run kubectl in this world and return what it prints.
-
-        Raises:
-            Blocked: it failed; with what it says.
-        """
-        program = Path(self.env["PATH"].split(os.pathsep)[0]) / "kubectl"
-        done = subprocess.run(
-            [program, *arguments], input=stdin, capture_output=True, text=True, check=False, env=dict(self.env)
-        )
-        if done.returncode:
-            raise Blocked("KubectlFailed", f"kubectl {arguments[0]}: {done.stderr.strip()}")
-        return done.stdout
-
-    def with_(self, *, env: Mapping[str, str] | None = None, processes: Mapping[str, ProcessId] | None = None) -> Self:
-        """This world with more in it, remembered from now on."""
-        grown = replace(self, env={**self.env, **(env or {})}, processes={**self.processes, **(processes or {})})
-        grown.save()
-        return grown
-
-    def save(self) -> None:
-        """Remember it, whole or not at all."""
-        processes = {name: {"pid": one.pid, "started": one.started} for name, one in self.processes.items()}
-        fresh = self.folder / f"{_STATE}.new"
-        fresh.touch(mode=0o600)  # it holds credentials
-        fresh.write_text(json.dumps({"env": dict(self.env), "processes": processes}, indent=2))
-        fresh.replace(self.folder / _STATE)
-
-
-def load(folder: Path) -> Stack | None:
-    """The world that was started in a folder; None where there is none. Blocked (NotOurs) if it cannot be read."""
-    try:
-        content = json.loads((folder / _STATE).read_text())
-        processes = {name: ProcessId(**one) for name, one in content["processes"].items()}
-        return Stack(folder=folder, env=dict(content["env"]), processes=processes)
-    except (FileNotFoundError, NotADirectoryError):
-        return None
-    except (ValueError, KeyError, TypeError, AttributeError) as e:
-        raise Blocked("NotOurs", f"{folder / _STATE} cannot be read: remove it, or give another --dir.") from e
-
-
 def up(folder: Path, *, operator: bool, aws_endpoint_url: str | None, say: Say) -> Stack:
-    """Start what does not run yet, and return when all of it is ready; Blocked names the log of what does not start."""
+    """Start what does not run yet, and return when all of it is ready; Blocked names the log of what does not start.
+
+    Rejected (InvalidEndpoint): the URL is none; nothing was started.
+    """
+    foreign = None if aws_endpoint_url is None else environment.of_foreign_aws(aws_endpoint_url)
     folder = folder.expanduser().resolve()
     with _claimed(folder):
         before = load(folder) or Stack(folder=folder)
-        stack = _with_kubernetes(before, say)
-        stack = _with_aws(stack, aws_endpoint_url, say)
+        if foreign is not None and before.runs(LOCALAWS):
+            raise Blocked("AnotherAws", f"localaws runs in {folder}: end it with `bgt local down` first.")
+        stack = _with_kubernetes(before.asking(operator=operator, own_aws=foreign is None), say)
+        stack = stack.with_(env=foreign) if foreign is not None else _with_localaws(stack, say)
         is_another_aws = stack.env["AWS_ENDPOINT_URL"] != before.env.get("AWS_ENDPOINT_URL")
         if is_another_aws:
             stack.end(OPERATOR)
@@ -140,7 +75,7 @@ def down(folder: Path, *, purge: bool) -> list[str]:
     except LocalkubeError as e:
         raise Blocked("KubernetesNotEnded", f"{e}.") from e
     logs = (stack.log(OPERATOR), stack.log(LOCALAWS)) if purge else ()
-    for path in (folder / _STATE, folder / _AWS_READY, *logs):
+    for path in (folder / STATE, folder / _AWS_READY, *logs):
         path.unlink(missing_ok=True)
     with suppress(OSError):  # somebody's file keeps the folder
         folder.rmdir()
@@ -185,11 +120,7 @@ def _with_kubernetes(stack: Stack, say: Say) -> Stack:
     return stack.with_(env={**state.env, **cache}, processes=state.components)
 
 
-def _with_aws(stack: Stack, url: str | None, say: Say) -> Stack:
-    if url is not None and stack.runs(LOCALAWS):
-        raise Blocked("AnotherAws", f"localaws runs in {stack.folder}: end it with `bgt local down` first.")
-    if url is not None:
-        return stack.with_(env=environment.of_foreign_aws(url))
+def _with_localaws(stack: Stack, say: Say) -> Stack:
     if stack.runs(LOCALAWS):
         return stack
     say("Starting localaws")
@@ -215,11 +146,14 @@ def _ask_for_reconciles(stack: Stack) -> None:
 
 
 def _with_operator(stack: Stack, say: Say) -> Stack:
-    """Start the operator; it is ready when it follows the API server and has verified the template in AWS."""
+    """Start the operator; it is ready when it follows the API server and has verified the template in AWS.
+
+    It adopts: the installation is this world's alone, and an AWS may still hold what a purged cluster made.
+    """
     say("Starting the operator")
     log = stack.log(OPERATOR)
     begin = log.stat().st_size if log.exists() else 0
-    flags = ("--installation", INSTALLATION, "--kubeconfig", stack.env["KUBECONFIG"], "--metrics-port", "0")
+    flags = ("--installation", INSTALLATION, "--kubeconfig", stack.env["KUBECONFIG"], "--metrics-port", "0", "--adopt")
     stack = _start(stack, OPERATOR, "backgroundtask", "controller", *flags)
 
     def follows() -> bool:
@@ -230,8 +164,18 @@ def _with_operator(stack: Stack, say: Say) -> Stack:
     try:
         stack.kubectl("wait", "--for=condition=Ready", "bglt/default", f"--timeout={_READY_SECONDS:.0f}s")
     except Blocked as e:
-        raise Blocked("OperatorNotReady", f"The operator is not ready: see {log}. {e.message}") from e
+        raise Blocked(
+            "OperatorNotReady", f"The operator is not ready: {_unready(stack) or e.message} See {log}."
+        ) from e
     return stack
+
+
+def _unready(stack: Stack) -> str:
+    """What the template's condition Ready says; empty if the operator has not judged it."""
+    try:
+        return stack.kubectl("get", "bglt/default", "-o", "jsonpath={.status.conditions[?(@.type=='Ready')].message}")
+    except Blocked:
+        return ""
 
 
 def _start(stack: Stack, name: str, module: str, *arguments: str) -> Stack:

@@ -12,7 +12,7 @@ from rich.console import Console
 
 from backgroundtask.cli.board import Board
 from backgroundtask.cli.demo import follow
-from backgroundtask.cli.stack import Stack
+from backgroundtask.cli.remembered import Stack
 from backgroundtask.errors import Blocked
 from localkube.process import ProcessId
 

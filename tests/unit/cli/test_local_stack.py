@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import json
+import os
 import stat
 from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
 
-from backgroundtask.cli import environment, local, stack
+from backgroundtask.cli import environment, local, remembered, stack
 from backgroundtask.cli.main import main
-from backgroundtask.cli.stack import Stack
+from backgroundtask.cli.remembered import KUBERNETES, Stack
 from backgroundtask.errors import Blocked
 from localkube.process import ProcessId
 
@@ -33,7 +34,7 @@ def clean_shell(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
 def test_what_was_started_is_read_back_and_nobody_else_may_read_it(tmp_path: Path) -> None:
     saved = Stack(folder=tmp_path).with_(env={"AWS_REGION": "eu-west-1"}, processes={"operator": GONE})
 
-    assert stack.load(tmp_path) == saved
+    assert remembered.load(tmp_path) == saved
     assert stat.S_IMODE((tmp_path / "bgt-local.json").stat().st_mode) == 0o600
     assert saved.as_json() == {"env": {"AWS_REGION": "eu-west-1"}, "dir": str(tmp_path), "pids": {}}
 
@@ -43,7 +44,7 @@ def test_a_file_of_somebody_else_is_refused_by_name(tmp_path: Path, content: str
     (tmp_path / "bgt-local.json").write_text(content)
 
     with pytest.raises(Blocked, match=r"bgt-local\.json cannot be read: remove it, or give another --dir"):
-        stack.load(tmp_path)
+        remembered.load(tmp_path)
 
 
 def test_down_where_nothing_runs_says_so_and_leaves_nothing(tmp_path: Path) -> None:
@@ -78,6 +79,63 @@ def test_status_tells_each_process_and_ends_with_3_when_one_has_ended(tmp_path: 
     done = CliRunner().invoke(main, ["local", "status", "--dir", str(tmp_path)])
 
     assert (done.exit_code, done.stdout.split()) == (3, [f"{tmp_path}:", "operator", "ended"])
+
+
+@pytest.mark.parametrize(
+    ("operator", "own_aws", "running", "code", "why"),
+    [
+        (True, True, {*KUBERNETES}, 3, "an up that failed after Kubernetes leaves a part of a world"),
+        (True, True, {*KUBERNETES, "localaws"}, 3, "the operator was asked for"),
+        (True, True, {"localaws", "operator"}, 3, "Kubernetes always is"),
+        (True, True, {*KUBERNETES, "localaws", "operator"}, 0, "all of it"),
+        (False, True, {*KUBERNETES, "localaws"}, 0, "no operator was asked for"),
+        (False, False, {*KUBERNETES}, 0, "another AWS is nobody's process here"),
+        (True, False, {*KUBERNETES}, 3, "the operator was asked for, beside another AWS"),
+    ],
+)
+def test_status_is_of_what_was_asked_for(
+    tmp_path: Path, *, operator: bool, own_aws: bool, running: set[str], code: int, why: str
+) -> None:
+    itself = ProcessId.of(os.getpid())
+    assert itself is not None
+    world = Stack(folder=tmp_path).asking(operator=operator, own_aws=own_aws)
+    world.with_(processes=dict.fromkeys(running, itself))
+
+    done = CliRunner().invoke(main, ["local", "status", "--dir", str(tmp_path)])
+
+    assert done.exit_code == code, why
+    assert ("not started" in done.stdout) == (code != 0)
+
+
+def test_status_forgives_the_end_of_what_the_last_start_did_not_ask_for(tmp_path: Path) -> None:
+    itself = ProcessId.of(os.getpid())
+    assert itself is not None
+    before = Stack(folder=tmp_path).asking(operator=True, own_aws=True)
+    before.with_(processes={**dict.fromkeys((*KUBERNETES, "localaws"), itself), "operator": GONE})
+
+    asked = (remembered.load(tmp_path) or before).asking(operator=False, own_aws=True)
+
+    assert asked.whole()
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        *("not-a-url", "", "ftp://aws.example", "http://", "https://:443", "127.0.0.1:4566", "http://a b/"),
+        *("http://aws.example:99999", "http://aws.example:0", "http://aws.example:port", "http://[::1"),
+    ],
+)
+def test_an_endpoint_that_is_none_is_refused_in_a_sentence_before_anything_is_started(tmp_path: Path, url: str) -> None:
+    done = CliRunner().invoke(main, ["local", "up", "--dir", str(tmp_path / "world"), "--aws-endpoint-url", url])
+
+    assert done.exit_code == 1
+    assert done.stderr == f"Error: {url!r} is no endpoint of an AWS: give http:// or https:// and a host.\n"
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("url", ["http://localhost:4566", "https://ecs.eu-west-1.amazonaws.com/", "http://[::1]:4566"])
+def test_an_endpoint_is_taken_as_it_is(url: str) -> None:
+    assert environment.of_foreign_aws(url)["AWS_ENDPOINT_URL"] == url
 
 
 @pytest.mark.parametrize("command", [["local", "up"], ["local", "down"], ["local", "status"], ["demo"]])
