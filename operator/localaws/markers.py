@@ -21,16 +21,15 @@ END = "<!-- generated: end -->"
 
 _ROOT = Path(__file__).parent
 _MARKER = re.compile(r"\b(documented|reported|assumed)\b", re.IGNORECASE)
-_LONGEST = 200
 
 
 @dataclass(frozen=True, slots=True)
 class Note:
-    """One comment or docstring with markers: where it stands, what it says, and the line of code that it is about."""
+    """What one comment or docstring says with markers, and where: the file below the package, and the line from 1."""
 
-    place: str
+    file: str
+    line: int
     text: str
-    code: str
 
     @property
     def markers(self) -> set[str]:
@@ -53,10 +52,10 @@ def page(notes: list[Note]) -> str:
     """The counts and everything that is assumed, in Markdown."""
     counts: Counter[tuple[str, str]] = Counter()
     for note in notes:
-        counts.update((note.place.partition("/")[0], marker) for marker in note.markers)
+        counts.update((note.file.partition("/")[0], marker) for marker in note.markers)
     parts = sorted({part for part, _ in counts})
     rows = [f"| {part} | " + " | ".join(str(counts[part, marker]) for marker in MARKERS) + " |" for part in parts]
-    assumed = [f"| `{note.place}` | {_cell(note)} |" for note in notes if "assumed" in note.markers]
+    assumed = [f"| `{note.file}:{note.line}` | {_cell(note)} |" for note in notes if "assumed" in note.markers]
     return "\n".join(
         [
             *("| part | documented | reported | assumed |", "|---|---|---|---|", *rows, ""),
@@ -65,34 +64,50 @@ def page(notes: list[Note]) -> str:
     )
 
 
-def _notes(path: Path, place: str) -> Iterator[Note]:
+def _notes(path: Path, file: str) -> Iterator[Note]:
     source = path.read_text(encoding="utf-8")
-    lines = source.splitlines()
+    texts = [*_comments(source), *_docstrings(source)]
+    return (Note(file, line, told) for first, text in sorted(texts) for line, told in _sentences(first, text))
+
+
+def _comments(source: str) -> Iterator[tuple[int, str]]:
+    """Each comment with the row that it begins in; whole lines of comment that follow each other are one."""
+    first, text = 0, ""
     for token in tokenize.generate_tokens(io.StringIO(source).readline):
-        if token.type == tokenize.COMMENT and _MARKER.search(token.string):
-            row, column = token.start
-            beside = lines[row - 1][:column].strip()
-            following = next((line.strip() for line in lines[row:] if not line.strip().startswith("#")), "")
-            yield Note(place, token.string.lstrip("# "), beside or following)
+        if token.type != tokenize.COMMENT:
+            continue
+        row, column = token.start
+        stands_alone = not token.line[:column].strip()
+        goes_on = stands_alone and text != "" and row == first + text.count("\n") + 1
+        words = token.string.lstrip("# ")
+        if goes_on:
+            text += f"\n{words}"
+            continue
+        yield first, text
+        first, text = (row, words) if stands_alone else (row, "")
+        if not stands_alone:
+            yield row, words
+    yield first, text
+
+
+def _docstrings(source: str) -> Iterator[tuple[int, str]]:
     for node in ast.walk(ast.parse(source)):
         if isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant) and isinstance(node.value.value, str):
-            for sentence in _sentences(node.value.value):
-                yield Note(place, sentence, "")
+            yield node.lineno, node.value.value
 
 
-def _sentences(text: str) -> Iterator[str]:
-    """The lines of a docstring that bear a marker, each with the lines that continue it."""
-    paragraph = ""
-    for line in [*text.splitlines(), ""]:
+def _sentences(first: int, text: str) -> Iterator[tuple[int, str]]:
+    """The lines that bear a marker, each with its number and what continues it; `first` is that of the text's first."""
+    begun, paragraph = first, ""
+    for number, line in enumerate([*text.splitlines(), ""], first):
         begins = not line.strip() or _MARKER.match(line.strip()) is not None
         if begins and _MARKER.search(paragraph):
-            yield paragraph.strip()
-        paragraph = line if begins else f"{paragraph} {line.strip()}"
+            yield begun, paragraph.strip()
+        begun, paragraph = (number + (not line.strip()), line) if begins else (begun, f"{paragraph} {line.strip()}")
 
 
 def _cell(note: Note) -> str:
-    code = f" `{note.code[:_LONGEST]}`" if note.code else ""
-    return f"{note.text}{code}".replace("|", "\\|")
+    return note.text.replace("|", "\\|")
 
 
 if __name__ == "__main__":

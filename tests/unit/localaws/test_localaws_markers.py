@@ -17,8 +17,16 @@ assumed: it stays gone
 
 LIMIT = 3  # assumed: their number
 
-# reported: somebody/somewhere#1
+# reported: somebody/somewhere#1, at
+# length
 refuse("that")
+
+
+def name():
+    """What it does.
+
+    It is said to last (assumed).
+    """
 '''
 
 
@@ -30,17 +38,19 @@ def test_the_page_holds_what_the_code_says() -> None:
     assert told == page(gathered()), "run `python -m localaws.markers` and put it between the two comments"
 
 
-def test_comments_and_docstrings_are_gathered_with_the_code_that_they_are_about(tmp_path: Path) -> None:
+def test_comments_and_docstrings_are_told_whole_by_line_and_without_code(tmp_path: Path) -> None:
     (tmp_path / "part").mkdir()
     (tmp_path / "part" / "module.py").write_text(MODULE)
 
     notes = gathered(tmp_path)
 
-    assert {(note.text, note.code) for note in notes} == {
-        ('documented: guide, "Life": it ends, and is gone.', ""),
-        ("assumed: it stays gone", ""),
-        ("assumed: their number", "LIMIT = 3"),
-        ("reported: somebody/somewhere#1", 'refuse("that")'),
-    }
-    assert "| part | 1 | 1 | 2 |" in page(notes)
-    assert "| `part/module.py` | assumed: their number `LIMIT = 3` |" in page(notes)
+    assert [(note.line, note.text) for note in notes] == [
+        (3, 'documented: guide, "Life": it ends, and is gone.'),
+        (5, "assumed: it stays gone"),
+        (8, "assumed: their number"),
+        (10, "reported: somebody/somewhere#1, at length"),
+        (18, "It is said to last (assumed)."),
+    ]
+    assert "| part | 1 | 1 | 3 |" in page(notes)
+    assert "| `part/module.py:8` | assumed: their number |" in page(notes)
+    assert "LIMIT" not in page(notes)
