@@ -82,7 +82,7 @@ class TaskSpec(Model):
     cron: Cron | None = Field(
         None,
         description="When to run: Unix cron as CronJob reads it (0 3 * * 1-5), a macro (@daily), or a raw cron(...), "
-        "rate(...) or at(...) of EventBridge Scheduler. Absent: runs only on demand.",
+        "rate(...) or at(...) of EventBridge Scheduler. Absent: nothing starts it by itself in this version.",
     )
     time_zone: TimeZone = Field(
         "UTC",

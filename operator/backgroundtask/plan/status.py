@@ -202,7 +202,9 @@ def _settled_message(settled: Settled) -> str:
 
 def _scheduled(spec: TaskSpec | None, desired: Desired) -> Verdict:
     if not desired.schedules:
-        return Verdict(SCHEDULED, "False", "NoSchedule", "The spec has no cron: the task runs only on demand.")
+        return Verdict(
+            SCHEDULED, "False", "NoSchedule", "The spec has no cron: nothing starts the task by itself in this version."
+        )
     if not all(one.enabled for one in desired.schedules):
         return _SUSPENDED if spec is not None and spec.suspend else _COMPLETED
     return Verdict(SCHEDULED, "True", "Scheduled", "Runs start by themselves.")

@@ -62,7 +62,7 @@ class TestOrder:
             ({"image": "reports:2"}, ["ecs.register", "schedules.update"], "the schedule needs the new revision"),
             ({"cron": "0 4 * * *"}, ["schedules.update"], "the revision stays"),
             ({"cron": "0 3 1 * 1"}, ["schedules.update", "schedules.create"], "an or needs a second schedule"),
-            ({"cron": None}, ["schedules.remove"], "the revision stays for runs on demand"),
+            ({"cron": None}, ["schedules.remove"], "the revision stays: only its schedule goes"),
             ({"suspend": True}, ["schedules.update"], "a suspended schedule is kept, and off"),
             (
                 {"suspend": True, "image": "reports:2"},
