@@ -165,12 +165,12 @@ def _with_operator(stack: Stack, say: Say) -> Stack:
         stack.kubectl("wait", "--for=condition=Ready", "bglt/default", f"--timeout={_READY_SECONDS:.0f}s")
     except Blocked as e:
         raise Blocked(
-            "OperatorNotReady", f"The operator is not ready: {_unready(stack) or e.message} See {log}."
+            "OperatorNotReady", f"The operator is not ready: see {log}. {why_unready(stack) or e.message}"
         ) from e
     return stack
 
 
-def _unready(stack: Stack) -> str:
+def why_unready(stack: Stack) -> str:
     """What the template's condition Ready says; empty if the operator has not judged it."""
     try:
         return stack.kubectl("get", "bglt/default", "-o", "jsonpath={.status.conditions[?(@.type=='Ready')].message}")

@@ -150,6 +150,22 @@ def test_without_the_extra_it_says_what_to_install(command: list[str], monkeypat
     assert len(done.stderr.splitlines()) == 1
 
 
+@pytest.mark.parametrize(
+    ("script", "told", "why"),
+    [
+        ("echo 'Grant sqs:ReceiveMessage.'", "Grant sqs:ReceiveMessage.\n", "the operator has judged the template"),
+        ("exit 0", "", "the operator has not come to it"),
+        ("echo 'connection refused' >&2; exit 1", "", "there is nobody to ask"),
+    ],
+)
+def test_what_the_template_lacks_is_told_where_it_is_known(tmp_path: Path, script: str, told: str, why: str) -> None:
+    kubectl = tmp_path / "kubectl"
+    kubectl.write_text(f"#!/bin/sh\n{script}\n")
+    kubectl.chmod(0o700)
+
+    assert stack.why_unready(Stack(folder=tmp_path, env={"PATH": str(tmp_path)})) == told, why
+
+
 def test_a_folder_that_cannot_be_made_is_told_in_a_sentence(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
 
