@@ -44,6 +44,10 @@ class ResyncKey:
 Key = TaskKey | TemplateKey | ResyncKey
 
 
+def _nobody_waits() -> None:
+    """The answer to a sight that no message brought."""
+
+
 @dataclass(frozen=True, slots=True)
 class Delivery:
     """An ECS task as somebody saw it.
@@ -53,8 +57,8 @@ class Delivery:
     """
 
     task: Task
-    stored: Callable[[], None]
-    dropped: Callable[[], None] = lambda: None
+    stored: Callable[[], None] = _nobody_waits
+    dropped: Callable[[], None] = _nobody_waits
 
 
 class Inbox:

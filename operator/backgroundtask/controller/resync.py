@@ -159,7 +159,7 @@ class Resync:
         except Expected as error:
             return error
         for arn, task in seen.items():
-            self._context.inbox.put(active[arn], [Delivery(task, _nobody_waits)])
+            self._context.inbox.put(active[arn], [Delivery(task)])
             self._context.queue.add(active[arn], Priority.RESYNC)
         return None
 
@@ -183,7 +183,3 @@ def _by_family(arns: Iterable[str]) -> dict[str, list[str]]:
     for arn in arns:
         families[arn.rpartition("/")[2].rpartition(":")[0]].append(arn)
     return families
-
-
-def _nobody_waits() -> None:
-    """The answer to a delivery that no message brought."""

@@ -154,7 +154,7 @@ class Tasks:
             if arn in missing:  # ECS shows a new task within seconds: this one it has forgotten
                 ledger.let_go(run)
             elif seen[arn].has_ended:
-                ledger.record([Delivery(seen[arn], _nobody_waits)])
+                ledger.record([Delivery(seen[arn])])
         self._context.queue.add_after(key, _STOPPED_BY.total_seconds())
 
     def _next_look(self, key: TaskKey, configured: Configured, notes: _Notes) -> None:
@@ -230,10 +230,6 @@ class Tasks:
             metrics.MESSAGES.labels("dropped").inc()
             delivery.stored()
         self._notes.pop(key, None)
-
-
-def _nobody_waits() -> None:
-    """The answer to a delivery that no message brought."""
 
 
 def _trouble(work: Callable[[], None]) -> Expected | None:
