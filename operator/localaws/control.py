@@ -1,4 +1,4 @@
-"""The surface for tests under `/_localaws/`: health, journal, faults, clock, images, rules, reset.
+"""The surface for tests under `/_localaws/`: health, journal, faults, throttles, clock, events, images, rules, reset.
 
 Knows JSON and the world; no protocol of AWS. A request that makes no sense is answered 400 with a sentence.
 """
@@ -11,8 +11,10 @@ from collections.abc import Awaitable, Callable
 from typing import Any
 from urllib.parse import parse_qsl, unquote
 
+from localaws.emission import parse_habits
 from localaws.journal import Query
 from localaws.protocol import Request, Response
+from localaws.throttles import parse_limits
 from localaws.world import World
 
 PREFIX = "/_localaws/"
@@ -36,6 +38,10 @@ class Control:
             ("GET", "faults"): self._faults,
             ("POST", "faults"): self._add_fault,
             ("DELETE", "faults"): self._remove_fault,
+            ("GET", "throttles"): self._throttles,
+            ("PUT", "throttles"): self._set_throttles,
+            ("GET", "events"): self._event_habits,
+            ("PUT", "events"): self._set_event_habits,
             ("GET", "clock"): self._clock,
             ("POST", "clock"): self._drive_clock,
             ("GET", "images"): self._images,
@@ -94,6 +100,29 @@ class Control:
         if not self._world.faults.remove(rest):
             raise BadRequestError(f"no fault has the id {rest!r}")
         return {}
+
+    async def _throttles(self, _request: Request, _rest: str) -> dict[str, Any]:
+        return {"limits": self._world.throttles.as_json()}
+
+    async def _set_throttles(self, request: Request, rest: str) -> dict[str, Any]:
+        wanted = _object(request)
+        if wanted.keys() != {"limits"}:
+            raise BadRequestError('throttles take {"limits": "aws"} or {"limits": [LIMIT, …]}')
+        try:
+            self._world.throttles.put(parse_limits(wanted["limits"]))
+        except ValueError as e:
+            raise BadRequestError(str(e)) from e
+        return await self._throttles(request, rest)
+
+    async def _event_habits(self, _request: Request, _rest: str) -> dict[str, Any]:
+        return self._world.emission.habits.as_json()
+
+    async def _set_event_habits(self, request: Request, rest: str) -> dict[str, Any]:
+        try:
+            self._world.emission.be(parse_habits(_object(request)))
+        except ValueError as e:
+            raise BadRequestError(str(e)) from e
+        return await self._event_habits(request, rest)
 
     async def _clock(self, _request: Request, _rest: str) -> dict[str, Any]:
         clock = self._world.virtual_clock

@@ -1,4 +1,4 @@
-"""What every call passes through, from a client or from a service: the journal and the faults.
+"""What every call passes through, from a client or from a service: the journal, the faults, the throttles.
 
 Knows nothing of what the call does: that is the `effect` it is given.
 """
@@ -13,6 +13,7 @@ from typing import TypeVar
 from localaws.contract import AwsError, Clock
 from localaws.faults import Action, Faults, Rule, WhenGone
 from localaws.journal import PENDING, Entry, Journal
+from localaws.throttles import Throttles
 
 GONE_LOOK = 0.05
 """Real seconds between two looks at whether the client of a held call is still there."""
@@ -27,10 +28,11 @@ class Dropped(Exception):  # noqa: N818  # an outcome that a test asked for, not
 class Passage:
     """The way in for every call."""
 
-    def __init__(self, clock: Clock, journal: Journal, faults: Faults) -> None:
+    def __init__(self, clock: Clock, journal: Journal, faults: Faults, throttles: Throttles) -> None:
         self._clock = clock
         self._journal = journal
         self._faults = faults
+        self._throttles = throttles
 
     def arrive(
         self, *, service: str, operation: str, region: str, principal: str, params: bytes, agent: str = ""
@@ -80,6 +82,7 @@ class Passage:
         rule = self._faults.hit(entry.service, entry.operation, entry.principal)
         if rule is not None:
             await _before(rule, entry, gone)
+        self._throttles.take(entry.service, entry.operation, entry.region)
         answer = await effect()
         entry.effect = entry.outcome == PENDING
         if rule is not None and rule.action is Action.DROP_AFTER:

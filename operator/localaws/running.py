@@ -78,6 +78,15 @@ class Running:
         """Remove a fault and let go what it holds."""
         self.control("DELETE", f"faults/{quote(rule_id, safe='')}")
 
+    def set_throttles(self, limits: str | Sequence[Mapping[str, Any]]) -> None:
+        """Throttle by limits, or by those of an account whose quotas nobody has raised (`aws`); none: not at all."""
+        self.control("PUT", "throttles", {"limits": limits if isinstance(limits, str) else list(limits)})
+
+    def set_event_habits(self, *, deliver_twice: float = 0, reorder: float = 0, late: float = 0, seed: int = 0) -> None:
+        """Say which part of the events of services comes twice or after the next one, and how many seconds late."""
+        habits = {"deliver-twice": deliver_twice, "reorder": reorder, "late-seconds": late, "seed": seed}
+        self.control("PUT", "events", habits)
+
     def advance(self, seconds: float) -> None:
         """Move the clock forward; returns when what was due on the way has been done."""
         self.control("POST", "clock", {"advance": seconds})

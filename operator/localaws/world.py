@@ -15,12 +15,14 @@ from localaws import api
 from localaws.background import Background
 from localaws.clock import VirtualClock
 from localaws.contract import AwsError, Call, Clock, Params, Service
+from localaws.emission import Emission, Habits
 from localaws.events import EventsService
 from localaws.events.policy import Access, allows
 from localaws.faults import Faults
 from localaws.journal import Journal
 from localaws.moto_bridge import Moto
 from localaws.passage import Dropped, Passage
+from localaws.throttles import Throttles
 
 LOG_BATCH = 10_000
 """PutLogEvents takes at most so many events (CloudWatch Logs API Reference)."""
@@ -51,7 +53,9 @@ class World:
         self.moto = Moto(settings.account, self.clock)
         self.journal = Journal()
         self.faults = Faults()
-        self.passage = Passage(self.clock, self.journal, self.faults)
+        self.throttles = Throttles(self.clock)
+        self.passage = Passage(self.clock, self.journal, self.faults, self.throttles)
+        self.emission = Emission(self.clock, self.spawn, self._receive)
         self._settings = settings
         self._factories = factories
         self._calls = 0
@@ -78,6 +82,8 @@ class World:
         """Begin anew: no resources, no journal, no faults, real time, as if just started."""
         await self._stop_services()
         self.faults.forget()
+        self.throttles.put(())
+        self.emission.be(Habits())
         self.journal.clear()
         self.virtual_clock.reset(self._settings.rate)
         await self.moto.reset()
@@ -91,7 +97,10 @@ class World:
 
     def emit(self, region: str, event: Params) -> None:
         """Hand an EventBridge event (the whole envelope) to the default bus of a region."""
-        self.events.receive(region, event)
+        self.emission.emit(region, event)
+
+    def _receive(self, region: str, event: Params) -> None:
+        self.events.receive(region, event)  # whichever service of events the last reset has made
 
     async def call(self, service: str, operation: str, params: Params, *, region: str, principal: str) -> Params:
         """Call an operation of any service, own or moto's, as if it came over the wire: validated, faulted, journaled.
