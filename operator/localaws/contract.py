@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import asyncio
 import datetime as dt
+import math
 from collections.abc import Coroutine, Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 Params = dict[str, Any]
 """Members of a botocore shape by their API names; timestamps are aware `datetime`s, blobs are `bytes`."""
@@ -26,6 +27,7 @@ class Call:
     region: str
     account: str
     principal: str = "client"  # or the AWS service that calls: "scheduler.amazonaws.com"
+    arrived: float = math.inf  # `time.monotonic()` at its arrival, before faults delayed it; without it: just now
 
 
 class AwsError(Exception):
@@ -93,3 +95,20 @@ class Service(Protocol):
 
     async def stop(self) -> None:
         """End it, and every process it started, before returning."""
+
+
+class NoSuchControlError(Exception):
+    """A service has nothing there to be driven; the text says what it has."""
+
+
+@runtime_checkable
+class Controlled(Protocol):
+    """A service that tests drive under `/_localaws/<name>/`, beyond what its own API lets them do."""
+
+    def control(self, method: str, path: str, wanted: Params) -> Params:
+        """Do what a request asks: `path` is what follows the service's name, `wanted` the JSON of its body.
+
+        Raises:
+            NoSuchControlError: there is no such path.
+            ValueError: the request makes no sense; the text says what to change.
+        """

@@ -1,5 +1,7 @@
 """The surface for tests under `/_localaws/`: health, journal, faults, throttles, clock, events, images, rules, reset.
 
+What only one service understands is under its name, and that service's business.
+
 Knows JSON and the world; no protocol of AWS. A request that makes no sense is answered 400 with a sentence.
 """
 
@@ -11,6 +13,7 @@ from collections.abc import Awaitable, Callable
 from typing import Any
 from urllib.parse import parse_qsl, unquote
 
+from localaws.contract import Controlled, NoSuchControlError
 from localaws.emission import parse_habits
 from localaws.journal import Query
 from localaws.protocol import Request, Response
@@ -53,7 +56,7 @@ class Control:
     async def answer(self, request: Request) -> Response:
         """Answer one request with JSON."""
         word, _, rest = request.path.removeprefix(PREFIX).partition("/")
-        route = self._routes.get((request.method, word))
+        route = self._routes.get((request.method, word)) or self._route_of_service(word)
         if route is None:
             known = ", ".join(f"{method} {PREFIX}{name}" for method, name in self._routes)
             return _json(404, {"error": f"there is no {request.method} {request.path}; there are {known}"})
@@ -61,6 +64,21 @@ class Control:
             return _json(200, await route(request, unquote(rest)))
         except BadRequestError as e:
             return _json(400, {"error": str(e)})
+        except NoSuchControlError as e:
+            return _json(404, {"error": str(e)})
+
+    def _route_of_service(self, name: str) -> Route | None:
+        service = self._world.services.get(name)
+        if not isinstance(service, Controlled):
+            return None
+
+        async def route(request: Request, rest: str) -> Any:  # noqa: ANN401  # whatever JSON can say
+            try:
+                return service.control(request.method, rest, _object(request) if request.body else {})
+            except ValueError as e:
+                raise BadRequestError(str(e)) from e
+
+        return route
 
     async def _health(self, _request: Request, _rest: str) -> dict[str, Any]:
         versions = {name: importlib.metadata.version(name) for name in ("moto", "botocore", "aiohttp")}
@@ -147,8 +165,12 @@ class Control:
     async def _set_images(self, request: Request, _rest: str) -> dict[str, Any]:
         images = _object(request)
         for image, command in images.items():
-            if not isinstance(command, list) or not command or not all(isinstance(word, str) for word in command):
-                raise BadRequestError(f"the command of {image!r} must be a list of at least one string")
+            words = command if isinstance(command, list) else []
+            if command is not None and (not words or not all(isinstance(word, str) for word in words)):
+                raise BadRequestError(
+                    f"the command of {image!r} must be a list of at least one string, or null where the image cannot "
+                    "be pulled"
+                )
         self._world.images.clear()
         self._world.images.update(images)
         return self._world.images

@@ -95,9 +95,9 @@ class Running:
         """Let the clock run at so many virtual seconds a real second; 0 freezes it."""
         self.control("POST", "clock", {"rate": rate})
 
-    def set_images(self, images: Mapping[str, Sequence[str]]) -> None:
-        """Say what containers run whose definition names no command: image → command."""
-        self.control("PUT", "images", {image: list(command) for image, command in images.items()})
+    def set_images(self, images: Mapping[str, Sequence[str] | None]) -> None:
+        """Say what containers run whose definition names no command; an image without one cannot be pulled."""
+        self.control("PUT", "images", {image: it if it is None else list(it) for image, it in images.items()})
 
     def reset(self) -> None:
         """Begin anew: no resources, no journal, no faults, real time."""

@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
+import time
 from collections.abc import Callable
 
 from aiohttp import StreamReader, web
@@ -117,9 +118,11 @@ class Server:
             agent=protocol.agent(request),
         )
 
+        arrived = time.monotonic()
+
         async def effect() -> Params:
             params = {**protocol.read_body(request.body), **located}
-            return await self._world.serve(operation, params, region=region)
+            return await self._world.serve(operation, params, region=region, arrived=arrived)
 
         try:
             return protocol.write_output(own, await self._world.passage.take(entry, effect, gone=gone))

@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import asyncio
 import json
+import math
+import time
 from collections.abc import Callable, Coroutine, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -41,7 +43,8 @@ class Settings:
 class World:
     """`contract.World`, and what the server needs to run and reset it.
 
-    `images` is what a container runs whose definition names no command: image → command. Tests change it over HTTP.
+    `images` is what a container runs whose definition names no command: image → command, or None where the image cannot
+    be pulled. Tests change it over HTTP.
     """
 
     def __init__(self, settings: Settings, factories: Sequence[Callable[[World], Service]]) -> None:
@@ -62,7 +65,7 @@ class World:
         self._populate()
 
     def _populate(self) -> None:
-        self.images: dict[str, list[str]] = {image: list(words) for image, words in self._settings.images.items()}
+        self.images: dict[str, list[str] | None] = {image: list(it) for image, it in self._settings.images.items()}
         self.events = EventsService(self)
         services = [self.events, *(factory(self) for factory in self._factories)]
         self.services: dict[str, Service] = {service.name: service for service in services}
@@ -108,17 +111,26 @@ class World:
         Raises:
             AwsError: what the service answered; a fault that cuts the connection is a RequestTimeout.
         """
+        arrived = time.monotonic()
 
         async def effect() -> Params:
             if service not in self.services:
                 return await self.moto.call(service, operation, params, region)
             known = api.load(service).operation(operation)
-            return await self.serve(known, params, region=region, principal=principal)
+            return await self.serve(known, params, region=region, principal=principal, arrived=arrived)
 
         return await self._pass(service, operation, params, region=region, principal=principal, effect=effect)
 
-    async def serve(self, operation: api.Operation, raw: Params, *, region: str, principal: str = "client") -> Params:
-        """Let an own service answer: read and validate `raw`, then handle it.
+    async def serve(
+        self,
+        operation: api.Operation,
+        raw: Params,
+        *,
+        region: str,
+        principal: str = "client",
+        arrived: float = math.inf,
+    ) -> Params:
+        """Let an own service answer: read and validate `raw`, then handle it; `arrived` is as in `contract.Call`.
 
         Raises:
             AwsError: what AWS would answer.
@@ -130,6 +142,7 @@ class World:
             region=region,
             account=self.account,
             principal=principal,
+            arrived=arrived,
         )
         return await self.services[operation.service].handle(call)
 
