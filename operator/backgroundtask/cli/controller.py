@@ -1,6 +1,8 @@
 """`bgt controller`: run the operator."""
 
+import logging
 import sys
+from typing import Literal
 
 import click
 
@@ -43,18 +45,30 @@ from backgroundtask.errors import Expected
 @click.option(
     "--log-level", envvar="BGT_LOG_LEVEL", default="INFO", type=click.Choice(["DEBUG", "INFO", "WARN", "ERROR"])
 )
-def controller(log_level: str, **values: object) -> None:
+@click.option(
+    "--log-format",
+    envvar="BGT_LOG_FORMAT",
+    default="plain",
+    type=click.Choice(["plain", "json"]),
+    help="Lines for people, or one JSON object a line for machines.",
+)
+def controller(log_level: str, log_format: Literal["plain", "json"], **values: object) -> None:
     """Run the operator until SIGTERM.
 
     Every option can be given as a variable: --retire-after is BGT_RETIRE_AFTER. AWS credentials and AWS_ENDPOINT_URL
     are read as by any AWS program, the API server's from the pod's ServiceAccount or a kubeconfig.
     """
     # The rest of bgt need not load kopf and boto3.
-    from backgroundtask.controller.main import log_lines, run  # noqa: PLC0415
+    from backgroundtask.controller.lines import log_lines  # noqa: PLC0415
+    from backgroundtask.controller.main import run  # noqa: PLC0415
     from backgroundtask.controller.settings import Settings  # noqa: PLC0415
 
-    log_lines("WARNING" if log_level == "WARN" else log_level)
+    log_lines("WARNING" if log_level == "WARN" else log_level, log_format)
     try:
         sys.exit(run(Settings.of(**values)))
     except Expected as error:
+        if log_format == "json":
+            told = {"reason": error.reason}
+            logging.getLogger("backgroundtask").critical("%s: %s", error.reason, error.message, extra=told)
+            sys.exit(1)
         raise click.ClickException(f"{error.reason}: {error.message}") from error

@@ -139,6 +139,6 @@ class Holdings:
     def _tell(self, change: Change) -> None:
         """An update is Removed and at once Registered: a suspended schedule counts as none."""
         if change.before is not None and change.before.enabled:
-            log.info("Removed task from scheduler taskID=%s", self._task)
+            log.info("Removed task from scheduler taskID=%s", self._task, extra={"task": self._task})
         if change.after is not None and change.after.enabled:
-            log.info("Registered task from scheduler taskID=%s", self._task)
+            log.info("Registered task from scheduler taskID=%s", self._task, extra={"task": self._task})

@@ -99,7 +99,9 @@ class Ledger:
         except Expected:
             raise
         except Exception:  # noqa: BLE001 - a bug: told with its traceback, and no reason to keep other runs waiting
-            log.exception("ECS task %s of %s is left to the poison queue", delivery.task.arn, self._key)
+            arn = delivery.task.arn
+            told = {"task": str(self._key), "task_arn": arn}
+            log.exception("ECS task %s of %s is left to the poison queue", arn, self._key, extra=told)
             metrics.MESSAGES.labels("failed").inc()
             delivery.dropped()
             return
@@ -177,7 +179,7 @@ class Ledger:
         elif status.phase == run.status.phase:
             return
         elif status.phase == "Running":
-            log.info("Background task started taskID=%s run=%s taskArn=%s", self._key, run.metadata.name, task.arn)
+            self._announce_start(run.metadata.name, task)
         elif has_ended(run.model_copy(update={"status": status})):
             self._announce_end(run, status, task)
 
@@ -186,14 +188,22 @@ class Ledger:
         metrics.RUNS.labels(status.phase).inc()
         name = run.metadata.name
         if run.status.phase in {None, "Pending", "Launching"} and status.exit_code is not None:
-            log.info("Background task started taskID=%s run=%s taskArn=%s", self._key, name, task.arn)
+            self._announce_start(name, task)
         if status.phase == "Succeeded":
             self._tell("SawCompletedJob", f"Saw completed run: {name}, condition: Complete")
-            log.info("Background task succeeded taskID=%s run=%s", self._key, name)
+            log.info("Background task succeeded taskID=%s run=%s", self._key, name, extra=self._fields(name, task))
             return
         why = f"{status.reason}: {status.message}"
         self._tell("SawCompletedJob", f"Saw completed run: {name}, condition: Failed, {why}", kind="Warning")
-        log.warning("Background task execution failed for taskID=%s run=%s err=%s", self._key, name, why)
+        told = {**self._fields(name, task), "reason": status.reason}
+        log.warning("Background task execution failed for taskID=%s run=%s err=%s", self._key, name, why, extra=told)
+
+    def _announce_start(self, run: str, task: Task) -> None:
+        told = self._fields(run, task)
+        log.info("Background task started taskID=%s run=%s taskArn=%s", self._key, run, task.arn, extra=told)
+
+    def _fields(self, run: str, task: Task) -> dict[str, str]:
+        return {"task": str(self._key), "run": run, "task_arn": task.arn}
 
     def _tell(self, reason: str, message: str, *, kind: str = "Normal") -> None:
         self._context.recorder.emit(self._task_ref(), type=kind, reason=reason, message=message)

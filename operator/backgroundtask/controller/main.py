@@ -6,8 +6,6 @@ kopf (`queueing.exit_timeout`), and those below. Whatever is cut off all the sam
 """
 
 import asyncio
-import logging
-import sys
 import time
 from typing import assert_never
 
@@ -56,15 +54,6 @@ def run(settings: Settings) -> int:
     finally:
         finished = stop(context, tracker, workers)
     return 0 if finished else 1
-
-
-def log_lines(level: str = "INFO") -> None:
-    """Log to standard error as `[INFO] - message`."""
-    logging.addLevelName(logging.WARNING, "WARN")
-    lines = logging.StreamHandler(sys.stderr)
-    lines.setFormatter(logging.Formatter("[%(levelname)s] - %(message)s"))
-    logging.basicConfig(level=logging.WARNING, handlers=[lines], force=True)
-    log.setLevel(level)
 
 
 def _context(settings: Settings) -> Context:

@@ -80,7 +80,8 @@ class DeadLetters:
         code = message.attributes.get("ERROR_CODE", "no code")
         why = plain(f"{code}: {message.attributes.get('ERROR_MESSAGE', 'no message')}")
         metrics.MESSAGES.labels("undelivered").inc()
-        log.warning("Background task execution failed for taskID=%s/%s err=%s", owner.namespace, owner.name, why)
+        task = f"{owner.namespace}/{owner.name}"
+        log.warning("Background task execution failed for taskID=%s err=%s", task, why, extra={"task": task})
         if raw is not None:
             self._context.recorder.emit(
                 Ref.of(TASKS, raw),

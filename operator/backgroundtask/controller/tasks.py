@@ -122,7 +122,8 @@ class Tasks:
             self._context.recorder.emit(task, type=kind, reason=reason, message=ready.message)
         if STALLED in told:
             refusal = told[STALLED]
-            log.warning("Task %s/%s: %s: %s", task.namespace, task.name, refusal.reason, refusal.message)
+            fields = {"task": f"{task.namespace}/{task.name}", "reason": refusal.reason}
+            log.warning("Task %s: %s: %s", fields["task"], refusal.reason, refusal.message, extra=fields)
         if scheduled is not None and (ready is None or scheduled.reason != ready.reason):
             self._context.recorder.emit(task, type="Normal", reason=scheduled.reason, message=scheduled.message)
 

@@ -57,10 +57,11 @@ class Workers:
             delay = self._queue.retry(key, at_least=error.retry_after if isinstance(error, Busy) else 0.0)
             level = logging.INFO if isinstance(error, Busy) else logging.WARNING
             message = error.message.rstrip(".")
-            log.log(level, "%s %s: %s: %s. Again in %.0f s.", kind, key, error.reason, message, delay)
+            told = {kind.lower(): str(key), "reason": error.reason}
+            log.log(level, "%s %s: %s: %s. Again in %.0f s.", kind, key, error.reason, message, delay, extra=told)
             return type(error).__name__
         except Exception:  # noqa: BLE001 - a bug: told with its traceback, counted, and tried again like everything else
-            log.exception("%s %s failed", kind, key)
+            log.exception("%s %s failed", kind, key, extra={kind.lower(): str(key)})
             self._queue.retry(key)
             return "Bug"
         self._queue.forgive(key)
