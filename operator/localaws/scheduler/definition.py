@@ -12,7 +12,8 @@ from zoneinfo import ZoneInfo
 
 from localaws.contract import Params
 from localaws.scheduler import refusals
-from localaws.scheduler.target import Target, read_target
+from localaws.scheduler.invocation import Target
+from localaws.scheduler.target import read_target
 from localaws.scheduler.timing import At, Expression, Timing, parse_expression, time_zone
 
 _BACKDATING = dt.timedelta(minutes=5)
@@ -36,6 +37,7 @@ class Definition:
     retry: RetryPolicy
     dead_letters: str | None  # ARN of the queue
     enabled: bool
+    window: dt.timedelta  # how long after its slot it may be delivered
     deletes_itself: bool
     members: Params
 
@@ -67,6 +69,7 @@ def read_definition(params: Params, *, region: str, now: dt.datetime) -> Definit
         retry=RetryPolicy(policy["MaximumRetryAttempts"], dt.timedelta(seconds=policy["MaximumEventAgeInSeconds"])),
         dead_letters=members["Target"].get("DeadLetterConfig", {}).get("Arn"),
         enabled=members["State"] == "ENABLED",
+        window=dt.timedelta(minutes=params["FlexibleTimeWindow"].get("MaximumWindowInMinutes", 0)),
         deletes_itself=members["ActionAfterCompletion"] == "DELETE",
         members=members,
     )

@@ -14,8 +14,9 @@ from dataclasses import dataclass
 
 from localaws.contract import AwsError, Clock, Params, World
 from localaws.scheduler.definition import Definition
+from localaws.scheduler.invocation import Attempt, Invocation, zulu
 from localaws.scheduler.role import PRINCIPAL
-from localaws.scheduler.target import Attempt, Invocation, Queue, zulu
+from localaws.scheduler.target import Queue
 
 _LOG = logging.getLogger(__name__)
 _LONGEST_PAUSE = 512  # seconds; assumed: with it the default 185 retries and 24 hours end at about the same time

@@ -10,12 +10,14 @@ import asyncio
 import datetime as dt
 import heapq
 import itertools
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Coroutine, Iterator, Sequence
 from typing import Any
 
 from localaws.contract import World
 from localaws.scheduler.delivery import Slot, deliver
+from localaws.scheduler.invocation import zulu
 from localaws.scheduler.state import Schedule
+from localaws.triggers.lapses import Lapses, chance
 
 _BATCH = 100  # slots fired before others get a turn on the loop, after the clock jumped
 _SLACK = 64
@@ -72,12 +74,15 @@ class Ignition:
         delay: how long after its slot a schedule fires; up to 60 seconds on AWS (documented: UG, "precision").
         new_id: makes execution ids.
         completed: told of each schedule whose last slot was delivered, unless it was changed meanwhile.
+
+    `lapses` says which slots are delivered twice or late; whoever sets it changes what fires from then on.
     """
 
     def __init__(
         self, world: World, *, delay: dt.timedelta, new_id: Callable[[], str], completed: Callable[[Schedule], None]
     ) -> None:
         self._world = world
+        self.lapses = Lapses()
         self._delay = delay
         self._new_id = new_id
         self._completed = completed
@@ -148,11 +153,34 @@ class Ignition:
 
     def _launch(self, schedule: Schedule, slot: dt.datetime, *, last: bool) -> None:
         fired = Slot(schedule_arn=schedule.arn, scheduled_time=slot, definition=schedule.definition)
-        task = self._world.spawn(self._deliver(schedule, fired, last=last))
+        delays = self.lapses.delays((schedule.name, f"{schedule.group}/{schedule.name}"), zulu(slot))
+        self._begin(self._deliver(schedule, fired, delays, last=last))
+
+    def _begin(self, delivery: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
+        task = self._world.spawn(delivery)
         self._deliveries.add(task)
         task.add_done_callback(self._deliveries.discard)
+        return task
 
-    async def _deliver(self, schedule: Schedule, slot: Slot, *, last: bool) -> None:
-        await deliver(self._world, slot, self._new_id)
+    async def _deliver(self, schedule: Schedule, slot: Slot, delays: Sequence[dt.timedelta], *, last: bool) -> None:
+        due = self._world.clock.now() + _place_in(slot)
+        again = [self._begin(self._deliver_at(due + delay, slot)) for delay in delays[1:]]
+        await self._deliver_at(due + delays[0], slot)
+        await asyncio.gather(*again)
         if last and schedule.definition is slot.definition:
             self._completed(schedule)
+
+    async def _deliver_at(self, moment: dt.datetime, slot: Slot) -> None:
+        if moment > self._world.clock.now():
+            await self._world.clock.sleep_until(moment)
+        await deliver(self._world, slot, self._new_id)
+
+
+def _place_in(slot: Slot) -> dt.timedelta:
+    """How far into its flexible time window a slot is delivered.
+
+    Documented: UG, "Configuring flexible time windows": Scheduler "invokes your target within the window". Assumed:
+    anywhere in it, on whole seconds; here always at the same place for the same slot.
+    """
+    seconds = slot.definition.window.total_seconds() * chance(slot.schedule_arn, zulu(slot.scheduled_time))
+    return dt.timedelta(seconds=int(seconds))

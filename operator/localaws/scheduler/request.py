@@ -1,4 +1,4 @@
-"""The Input of a universal target: one request in PascalCase, read into the API's own member names.
+"""The Input of a target: a request in PascalCase, or a structure as the API has it, read into the API's member names.
 
 Knows botocore's shapes. Refuses to know any operation by heart, and to show a value in an error: only names of fields.
 
@@ -14,13 +14,14 @@ import base64
 import binascii
 import functools
 import json
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
 from botocore.loaders import Loader
 from botocore.model import ListShape, MapShape, ServiceModel, Shape, StructureShape
 
-from localaws.contract import AwsError, Params
+from localaws.contract import Params
 from localaws.scheduler import refusals
 
 _PREFIX = "Invalid RequestJson provided. Reason Request payload"
@@ -54,39 +55,55 @@ def read_request(text: str, shape: StructureShape) -> Params:
         payload = json.loads(text)
     except ValueError as error:
         raise refusals.invalid(f"{_PREFIX} is not valid JSON.") from error
-    reading = _Reading()
-    params = reading.structure(shape, payload, "")
-    if (refusal := reading.refusal()) is not None:
-        raise refusal
+    params, fault = read(payload, shape, in_pascal_case)
+    if fault is not None:
+        raise refusals.invalid(f"{_PREFIX} {fault}.")
     return params
+
+
+def read(payload: object, shape: StructureShape, spell: Callable[[str], str]) -> tuple[Params, str | None]:
+    """Read parsed JSON whose members are spelt so into the API's member names, and say what is wrong with it."""
+    reading = _Reading(spell)
+    return reading.structure(shape, payload, ""), reading.fault()
+
+
+def in_pascal_case(name: str) -> str:
+    """The spelling of universal targets."""
+    return name[:1].upper() + name[1:]
+
+
+def as_in_the_api(name: str) -> str:
+    """The spelling of the API itself."""
+    return name
 
 
 @dataclass(slots=True)
 class _Reading:
     """One pass over a payload, which goes on after a fault so that all are named at once."""
 
+    spell: Callable[[str], str]
     missing: list[str] = field(default_factory=list)
     unknown: list[str] = field(default_factory=list)
     mistyped: list[str] = field(default_factory=list)
 
-    def refusal(self) -> AwsError | None:
+    def fault(self) -> str | None:
         for fault, names in (
             ("is missing the following field(s)", self.missing),
             ("has the following unknown field(s)", self.unknown),
             ("has the following field(s) of the wrong type", self.mistyped),
         ):
             if names:
-                return refusals.invalid(f"{_PREFIX} {fault}: {', '.join(names)}.")
+                return f"{fault}: {', '.join(names)}"
         return None
 
     def structure(self, shape: StructureShape, payload: object, path: str) -> Params:
         if not isinstance(payload, dict):
             self.mistyped.append(path or "the payload itself")
             return {}
-        members = {_pascal(name): name for name in shape.members}
+        members = {self.spell(name): name for name in shape.members}
         given = {name: value for name, value in payload.items() if value is not None}
         self.unknown += [_join(path, name) for name in given if name not in members]
-        required = [_pascal(name) for name in shape.required_members]
+        required = [self.spell(name) for name in shape.required_members]
         self.missing += [_join(path, name) for name in required if name not in given]
         return {
             members[name]: self._value(shape.members[members[name]], value, _join(path, name))
@@ -119,10 +136,6 @@ class _Reading:
         except binascii.Error:
             self.mistyped.append(path)
             return b""
-
-
-def _pascal(name: str) -> str:
-    return name[:1].upper() + name[1:]
 
 
 def _join(path: str, name: str) -> str:

@@ -17,6 +17,7 @@ from localaws.scheduler.request import input_shape
 from localaws.scheduler.schedules import Schedules
 from localaws.scheduler.state import Region, Schedule
 from localaws.scheduler.target import FIRED
+from localaws.triggers.lapses import Lapses
 
 _Operation = Callable[[Region, Call], Awaitable[Params]]
 _GROUP_DELETION = dt.timedelta(seconds=5)  # assumed: AWS says that it takes a while, not how long
@@ -73,6 +74,15 @@ class SchedulerService:
             AwsError: ValidationException, ConflictException, ResourceNotFoundException, ServiceQuotaExceededException.
         """
         return await self._operations[call.operation](self._region(call.region), call)
+
+    @property
+    def lapses(self) -> Lapses:
+        """Which firings are delivered twice or late."""
+        return self._ignition.lapses
+
+    @lapses.setter
+    def lapses(self, lapses: Lapses) -> None:
+        self._ignition.lapses = lapses
 
     async def start(self) -> None:
         """Begin to fire."""

@@ -1,19 +1,20 @@
-"""What a schedule calls: universal and templated targets, each rendered into one request per attempt.
+"""What a schedule calls: universal targets and queues, and which target a schedule asks for.
 
-Knows target ARNs, Input and context attributes. Calls nothing.
+Knows target ARNs and Input; each target is rendered into one request per attempt. Calls nothing.
 """
 
 from __future__ import annotations
 
-import datetime as dt
 import json
 import re
 from dataclasses import dataclass
-from typing import Protocol
 
 from localaws.contract import Params
 from localaws.scheduler import refusals
+from localaws.scheduler.cluster import cluster_target
+from localaws.scheduler.invocation import Attempt, Invocation, Target, zulu
 from localaws.scheduler.request import input_shape, read_request
+from localaws.triggers.ecs import cluster_region
 
 _UNIVERSAL = re.compile(r"arn:aws[a-z-]*:scheduler:::aws-sdk:([a-zA-Z0-9-]+):([a-zA-Z0-9]+)")
 _QUEUE = re.compile(r"arn:aws[a-z-]*:sqs:([a-z0-9-]+):([0-9]{12}):([a-zA-Z0-9_-]{1,80}(?:\.fifo)?)")
@@ -31,49 +32,6 @@ _TEMPLATES = (
     "SageMakerPipelineParameters",
     "SqsParameters",
 )
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Attempt:
-    """One try at one slot; gives the context attributes their values (documented: UG, "Adding context attributes")."""
-
-    schedule_arn: str
-    scheduled_time: dt.datetime
-    execution_id: str  # a new one for each attempt
-    number: int  # from 1
-
-    def fill(self, text: str) -> str:
-        """Replace the context attributes, as text: in keys, in values and inside longer strings alike."""
-        for name, value in (
-            ("schedule-arn", self.schedule_arn),
-            ("scheduled-time", zulu(self.scheduled_time)),
-            ("execution-id", self.execution_id),
-            ("attempt-number", str(self.number)),
-        ):
-            text = text.replace(f"<aws.scheduler.{name}>", value)
-        return text
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Invocation:
-    """The call of one attempt; `body` is the same request as a dead letter shows it."""
-
-    service: str
-    operation: str
-    region: str
-    params: Params
-    body: str
-
-
-class Target(Protocol):
-    """What a schedule calls."""
-
-    @property
-    def arn(self) -> str:
-        """The ARN as the schedule has it."""
-
-    def invocation(self, attempt: Attempt) -> Invocation:
-        """The request of one attempt."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -156,12 +114,10 @@ def read_target(target: Params, region: str) -> Target:
     if _QUEUE.fullmatch(arn):
         _refuse_templates(target, tuple(name for name in _TEMPLATES if name != "SqsParameters"))
         return _queue(arn, text, target.get("SqsParameters", {}).get("MessageGroupId"))
+    if (cluster_in := cluster_region(arn)) is not None:
+        _refuse_templates(target, tuple(name for name in _TEMPLATES if name != "EcsParameters"))
+        return cluster_target(arn, cluster_in, target)
     raise _not_fired(arn)
-
-
-def zulu(moment: dt.datetime) -> str:
-    """A moment as Scheduler writes it: 2022-03-22T18:59:43Z."""
-    return moment.astimezone(dt.UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
 def _universal(arn: str, action: tuple[str, str], region: str, text: str | None) -> UniversalTarget:
@@ -189,7 +145,7 @@ def _refuse_templates(target: Params, names: tuple[str, ...]) -> None:
 def _not_fired(arn: str) -> Exception:
     return refusals.invalid(
         f"localaws does not fire the target {arn}: it fires arn:aws:scheduler:::aws-sdk:ecs:runTask, "
-        "arn:aws:scheduler:::aws-sdk:sqs:sendMessage and the ARN of an SQS queue."
+        "arn:aws:scheduler:::aws-sdk:sqs:sendMessage, and the ARNs of an ECS cluster and of an SQS queue."
     )
 
 

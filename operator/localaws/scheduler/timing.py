@@ -14,7 +14,7 @@ import re
 from dataclasses import dataclass
 from zoneinfo import ZoneInfo
 
-from localaws.scheduler.cron import Cron
+from localaws.triggers.cron import Cron
 
 _EXPRESSION = re.compile(r"(cron|rate|at)\((.*)\)")
 _RATE = re.compile(r"([0-9]{1,9})\s+(minute|hour|day)s?")

@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 from fixtures.scheduling import ACCOUNT, REGION, ROLE, RUN_TASK, SEND_MESSAGE, TRUST, target
 from localaws.contract import AwsError, Params
 from localaws.scheduler.request import input_shape, read_request
-from localaws.scheduler.role import trusts
 from localaws.scheduler.target import read_target
+from localaws.triggers.trust import trusts
 
 QUEUE = f"arn:aws:sqs:{REGION}:{ACCOUNT}:ticks"
 GROUP = f"arn:aws:scheduler:{REGION}:{ACCOUNT}:schedule-group/apps"
@@ -115,7 +115,7 @@ def test_a_request_keeps_every_value_and_changes_only_the_case_of_member_names(
         ({"Arn": "not-an-arn"}, "Provided Arn is not in correct format."),
         ({"Arn": "arn:aws:scheduler:::aws-sdk:lambda:invoke"}, "localaws does not fire the target"),
         ({"Arn": "arn:aws:scheduler:::aws-sdk:ecs:RunTask", "Input": "{}"}, "localaws does not fire the target"),
-        ({"Arn": f"arn:aws:ecs:{REGION}:{ACCOUNT}:cluster/main"}, "localaws does not fire the target"),
+        ({"Arn": f"arn:aws:ecs:{REGION}:{ACCOUNT}:task-definition/t:1"}, "localaws does not fire the target"),
         ({"Arn": f"arn:aws:lambda:{REGION}:{ACCOUNT}:function:f"}, "localaws does not fire the target"),
         (
             {"Arn": RUN_TASK, "Input": "{}", "EcsParameters": {"TaskDefinitionArn": "t"}},
@@ -190,4 +190,4 @@ def statement(**members: object) -> Params:
     ],
 )
 def test_a_role_trusts_scheduler(policy: Params, trusted: bool, why: str) -> None:  # noqa: FBT001  # a table's column
-    assert trusts(policy, GROUP) is trusted, why
+    assert trusts(policy, "scheduler.amazonaws.com", GROUP) is trusted, why
