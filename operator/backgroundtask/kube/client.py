@@ -12,7 +12,7 @@ from backgroundtask.errors import Busy
 from backgroundtask.kube.login import Credentials, login
 from backgroundtask.kube.refusal import is_conflict, refusal
 from backgroundtask.kube.resource import CONFLICT, EXPIRED, NAMESPACES, Answer, Body, Ref, Request, Resource
-from backgroundtask.kube.transport import Transport, pooled
+from backgroundtask.kube.transport import OnCall, Transport, pooled, tell_nobody
 
 PAGE: Final = 500
 """Objects a page, client-go's own size."""
@@ -26,14 +26,19 @@ NAMES_ONLY: Final = "application/json;as=PartialObjectMetadataList;g=meta.k8s.io
 """https://kubernetes.io/docs/reference/using-api/api-concepts/#metadata-only-fetches"""
 
 
-def connect(*, kubeconfig: str | None = None, context: str | None = None, threads: int = 8) -> "Kube":
+def connect(
+    *, kubeconfig: str | None = None, context: str | None = None, threads: int = 8, on_call: OnCall = tell_nobody
+) -> "Kube":
     """A client for `threads` threads, with a pod's ServiceAccount or a kubeconfig; nothing is sent yet.
+
+    `on_call` is told of every request.
 
     Raises:
         Blocked: no usable credentials; the message says what to provide.
 
     """
-    return Kube(pooled(login(kubeconfig=kubeconfig, context=context), connections=threads + OTHER_THREADS))
+    identity = login(kubeconfig=kubeconfig, context=context)
+    return Kube(pooled(identity, connections=threads + OTHER_THREADS, on_call=on_call))
 
 
 class Kube:

@@ -20,6 +20,15 @@ CONFLICT: Final = 409
 EXPIRED: Final = 410
 UNPROCESSABLE: Final = 422
 
+_METHODS: Final = {
+    "get": "GET",
+    "list": "GET",
+    "create": "POST",
+    "update": "PUT",
+    "patch": "PATCH",
+    "delete": "DELETE",
+}
+
 
 @dataclass(frozen=True, slots=True)
 class Resource:
@@ -41,6 +50,7 @@ TASKS: Final = Resource(names.TASK_PLURAL, names.TASK_KIND)
 RUNS: Final = Resource(names.RUN_PLURAL, names.RUN_KIND)
 TEMPLATES: Final = Resource(names.TEMPLATE_PLURAL, names.TEMPLATE_KIND, namespaced=False)
 EVENTS: Final = Resource("events", "Event", api_version="v1")
+LEASES: Final = Resource("leases", "Lease", api_version="coordination.k8s.io/v1")
 NAMESPACES: Final = Resource("namespaces", "Namespace", namespaced=False, api_version="v1")
 
 
@@ -83,7 +93,12 @@ class Request:
     @property
     def method(self) -> str:
         """The HTTP method of the verb."""
-        return {"get": "GET", "list": "GET", "create": "POST", "patch": "PATCH", "delete": "DELETE"}[self.verb]
+        return _METHODS[self.verb]
+
+    @property
+    def is_write(self) -> bool:
+        """Whether it may change something."""
+        return self.method != "GET"
 
     @property
     def path(self) -> str:

@@ -6,7 +6,7 @@ switch for wire logging is off, so no body and no header can reach a log.
 """
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, Final, Protocol
 
 from kubernetes.client.exceptions import ApiException
@@ -21,6 +21,15 @@ from backgroundtask.kube.resource import Answer, Body, Request
 CONNECT_SECONDS: Final = 5.0
 READ_SECONDS: Final = 30.0
 USER_AGENT: Final = "backgroundtask-operator"
+UNREACHABLE: Final = "Unreachable"
+"""The reason, and what stands for the status, of a request that nobody answered."""
+
+OnCall = Callable[[str, str, str], None]
+"""Told of every request, on the thread that sends it: RBAC's resource and verb, and the HTTP status or UNREACHABLE."""
+
+
+def tell_nobody(_: str, __: str, ___: str) -> None:
+    """Where nobody counts."""
 
 
 class Response(Protocol):
@@ -50,12 +59,34 @@ class Rest(Protocol):
         """Send one request; returns whatever the status is."""
 
 
-class Transport:
-    """Requests of one identity over a pool of connections; thread-safe."""
+BeforeWrite = Callable[[], None]
+"""Asked right before a request that may change something is sent; where that must not be, it does not return."""
 
-    def __init__(self, login: Login, rest: Rest) -> None:
+
+def _unfenced() -> None:
+    """Nobody else acts: every write may go."""
+
+
+class Transport:
+    """Requests of one identity over a pool of connections; thread-safe.
+
+    `timeouts` are the seconds to connect, and to wait for an answer.
+    """
+
+    def __init__(
+        self,
+        login: Login,
+        rest: Rest,
+        on_call: OnCall = tell_nobody,
+        *,
+        before_write: BeforeWrite = _unfenced,
+        timeouts: tuple[float, float] = (CONNECT_SECONDS, READ_SECONDS),
+    ) -> None:
         self.login = login
         self._rest = rest
+        self._on_call = on_call
+        self._before_write = before_write
+        self._timeouts = timeouts
 
     def send(self, request: Request) -> Answer:
         """Ask once; a refusal is an answer too.
@@ -65,11 +96,20 @@ class Transport:
             Blocked: there are no credentials to send it with.
 
         """
-        headers = self._headers(request)
-        timeout = (CONNECT_SECONDS, READ_SECONDS)
-        url = self.login.configuration.host + request.path
+        headers, code = self._headers(request), UNREACHABLE
         try:
-            response = self._rest.request(request.method, url, headers, request.body, _request_timeout=timeout)
+            answer = self._sent(request, headers)
+            code = str(answer.status)
+        finally:
+            self._on_call(request.rbac, request.verb, code)
+        return answer
+
+    def _sent(self, request: Request, headers: dict[str, str]) -> Answer:
+        url = self.login.configuration.host + request.path
+        if request.is_write:
+            self._before_write()  # after the headers: a plugin that gives credentials may take its time
+        try:
+            response = self._rest.request(request.method, url, headers, request.body, _request_timeout=self._timeouts)
             return _answer(response)
         except ApiException as error:  # the REST layer's wrapping of TLS errors
             raise _unreachable("TLS with the API server fails: check the CA of the credentials") from error
@@ -86,14 +126,21 @@ class Transport:
         return headers
 
 
-def pooled(login: Login, *, connections: int) -> Transport:
-    """A transport that keeps up to `connections` open."""
+def pooled(
+    login: Login,
+    *,
+    connections: int,
+    on_call: OnCall = tell_nobody,
+    before_write: BeforeWrite = _unfenced,
+    timeouts: tuple[float, float] = (CONNECT_SECONDS, READ_SECONDS),
+) -> Transport:
+    """A transport that keeps up to `connections` open; the rest is as `Transport` says."""
     configuration = login.configuration
     configuration.connection_pool_maxsize = connections
     configuration.retries = False  # retries belong to the queue, with its backoff
     configuration.keep_alive = True
     configuration.debug = False
-    return Transport(login, RESTClientObject(configuration))
+    return Transport(login, RESTClientObject(configuration), on_call, before_write=before_write, timeouts=timeouts)
 
 
 def _answer(response: Response) -> Answer:
@@ -109,4 +156,4 @@ def _body(content: bytes) -> Body:
 
 
 def _unreachable(message: str) -> Busy:
-    return Busy("Unreachable", message)
+    return Busy(UNREACHABLE, message)
