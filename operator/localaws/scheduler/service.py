@@ -10,14 +10,14 @@ import datetime as dt
 import secrets
 from collections.abc import Awaitable, Callable
 
-from localaws.contract import Call, Params, World
+from localaws.contract import Call, NoSuchControlError, Params, World
 from localaws.scheduler.groups import Groups
 from localaws.scheduler.ignition import Ignition
 from localaws.scheduler.request import input_shape
 from localaws.scheduler.schedules import Schedules
 from localaws.scheduler.state import Region, Schedule
 from localaws.scheduler.target import FIRED
-from localaws.triggers.lapses import Lapses
+from localaws.triggers.lapses import parse_lapses
 
 _Operation = Callable[[Region, Call], Awaitable[Params]]
 _GROUP_DELETION = dt.timedelta(seconds=5)  # assumed: AWS says that it takes a while, not how long
@@ -75,14 +75,18 @@ class SchedulerService:
         """
         return await self._operations[call.operation](self._region(call.region), call)
 
-    @property
-    def lapses(self) -> Lapses:
-        """Which firings are delivered twice or late."""
-        return self._ignition.lapses
+    def control(self, method: str, path: str, wanted: Params) -> Params:
+        """Say, or be told with PUT, which firings are delivered twice or late; see `contract.Controlled`.
 
-    @lapses.setter
-    def lapses(self, lapses: Lapses) -> None:
-        self._ignition.lapses = lapses
+        Raises:
+            NoSuchControlError: nothing else is driven here.
+            ValueError: the lapses make no sense.
+        """
+        if path or method not in {"GET", "PUT"}:
+            raise NoSuchControlError("schedules are driven by GET and PUT /_localaws/scheduler")
+        if method == "PUT":
+            self._ignition.lapses = parse_lapses(wanted)
+        return self._ignition.lapses.as_json()
 
     async def start(self) -> None:
         """Begin to fire."""

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from fixtures.scheduling import DEAD_LETTERS, Stage, staged, target
-from localaws.contract import AwsError
+from localaws.contract import AwsError, NoSuchControlError
 from localaws.triggers.lapses import Lapses, chance, parse_lapses
 
 SLOTS = [f"2026-06-01T12:{minute:02}:00Z" for minute in range(1, 11)]
@@ -24,7 +24,7 @@ def moments(stage: Stage) -> list[str]:
 def test_a_firing_delivered_twice_has_one_scheduled_time_and_two_execution_ids() -> None:
     async def scenario() -> None:
         async with staged() as stage:
-            stage.scheduler.lapses = Lapses(deliver_twice=1)
+            stage.lapse(deliver_twice=1)
             told = "<aws.scheduler.scheduled-time> <aws.scheduler.execution-id>"
             await stage.create(Target=target({"TaskDefinition": "t", "StartedBy": told}))
 
@@ -38,7 +38,7 @@ def test_a_firing_delivered_twice_has_one_scheduled_time_and_two_execution_ids()
 def test_the_second_delivery_may_come_later_than_the_first() -> None:
     async def scenario() -> None:
         async with staged() as stage:
-            stage.scheduler.lapses = Lapses(deliver_twice=1, second_after_seconds=600)
+            stage.lapse(deliver_twice=1, second_after_seconds=600)
             await stage.create(ScheduleExpression="cron(1 12 1 6 ? 2026)")
 
             await stage.after(minutes=20)
@@ -52,7 +52,7 @@ def test_the_second_delivery_may_come_later_than_the_first() -> None:
 def test_a_late_firing_keeps_its_scheduled_time() -> None:
     async def scenario() -> None:
         async with staged() as stage:
-            stage.scheduler.lapses = Lapses(late_seconds=90)
+            stage.lapse(late_seconds=90)
             await stage.create()
 
             await stage.after(minutes=3)
@@ -67,7 +67,7 @@ def test_a_late_firing_keeps_its_scheduled_time() -> None:
 def test_lapses_are_of_the_schedules_that_are_named(only: str) -> None:
     async def scenario() -> None:
         async with staged() as stage:
-            stage.scheduler.lapses = Lapses(deliver_twice=1, only=only)
+            stage.lapse(deliver_twice=1, only=only)
             for name in ("nightly", "weekly"):
                 await stage.create(name, Target=target({"TaskDefinition": "t", "StartedBy": name}))
 
@@ -81,7 +81,7 @@ def test_lapses_are_of_the_schedules_that_are_named(only: str) -> None:
 def test_the_same_firings_come_twice_under_the_same_seed() -> None:
     async def twice(seed: int) -> list[str]:
         async with staged() as stage:
-            stage.scheduler.lapses = Lapses(deliver_twice=0.5, seed=seed)
+            stage.lapse(deliver_twice=0.5, seed=seed)
             await stage.create()
             await stage.after(minutes=10)
             return stage.scheduled_times()
@@ -96,7 +96,7 @@ def test_the_same_firings_come_twice_under_the_same_seed() -> None:
 def test_a_schedule_deletes_itself_only_after_the_second_delivery() -> None:
     async def scenario() -> None:
         async with staged() as stage:
-            stage.scheduler.lapses = Lapses(deliver_twice=1, second_after_seconds=600)
+            stage.lapse(deliver_twice=1, second_after_seconds=600)
             await stage.create(ScheduleExpression="at(2026-06-01T12:01:00)", ActionAfterCompletion="DELETE")
 
             await stage.after(minutes=5)
@@ -111,7 +111,7 @@ def test_a_schedule_deletes_itself_only_after_the_second_delivery() -> None:
 def test_each_delivery_of_one_firing_is_retried_by_itself() -> None:
     async def scenario() -> None:
         async with staged() as stage:
-            stage.scheduler.lapses = Lapses(deliver_twice=1)
+            stage.lapse(deliver_twice=1)
             forbidden = AwsError("AccessDeniedException", "no")
             stage.world.refusals.append(forbidden)
             await stage.create(
@@ -171,3 +171,13 @@ def test_lapses_are_told_as_they_were_asked_for() -> None:
 
     assert parse_lapses(wanted).as_json() == wanted
     assert parse_lapses({}) == Lapses()
+
+
+def test_nothing_else_of_the_scheduler_is_driven() -> None:
+    async def scenario() -> None:
+        async with staged() as stage:
+            for method, path in (("DELETE", ""), ("PUT", "nightly")):
+                with pytest.raises(NoSuchControlError, match="GET and PUT /_localaws/scheduler"):
+                    stage.scheduler.control(method, path, {})
+
+    asyncio.run(scenario())
