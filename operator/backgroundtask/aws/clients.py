@@ -11,9 +11,14 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import boto3
 import botocore.session
+from botocore.client import BaseClient
 from botocore.config import Config
 from botocore.exceptions import NoCredentialsError
 from botocore.loaders import JSONFileLoader, Loader
+
+from backgroundtask.aws.pacing import Pace
+
+from backgroundtask.aws.refusals import real_code
 
 if TYPE_CHECKING:
     from mypy_boto3_ecs import ECSClient
@@ -22,8 +27,9 @@ if TYPE_CHECKING:
     from mypy_boto3_sqs import SQSClient
 
 OnCall = Callable[[str, str, float], None]
-"""Told of every attempt: operation (`ecs.RegisterTaskDefinition`), AWS's error code, the name of botocore's exception
-or `OK`, and seconds. Called on the thread that makes the call."""
+"""Told of every attempt, on the thread that makes the call: operation (`ecs.RegisterTaskDefinition`), what came of it,
+and seconds. What came of it is `OK`, AWS's error code (`ThrottlingException` also where a throttle is hidden inside
+another error), or the name of botocore's exception."""
 
 LONGEST_POLL = 20
 """Seconds that SQS lets ReceiveMessage wait (SQS API, ReceiveMessage: WaitTimeSeconds)."""
@@ -35,16 +41,24 @@ _SPARE_CONNECTIONS = 4  # of the readers of queues, which ask ECS for what an ev
 _READERS = 100  # threads that receive or delete, two a queue; what is not used costs nothing, more readers work slower
 _METRIC_NAMES = {"cloudwatch-logs": "logs"}
 
-_Client = TypeVar("_Client")
+_Client = TypeVar("_Client", bound=BaseClient)
 
 
 class Clients:
     """The clients of one identity in one region. They sign with the session's credentials, which renew themselves."""
 
     def __init__(
-        self, session: boto3.Session, *, region: str, lock: threading.Lock, threads: int = 8, attempts: int = _ATTEMPTS
+        self,
+        session: boto3.Session,
+        *,
+        region: str,
+        pace: Pace,
+        lock: threading.Lock,
+        threads: int = 8,
+        attempts: int = _ATTEMPTS,
     ) -> None:
         self.region = region
+        self._pace = pace
         self._session = session
         self._lock = lock
         self._threads = threads
@@ -91,7 +105,9 @@ class Clients:
             if name not in self._made:
                 if self._session.get_credentials() is None:
                     raise NoCredentialsError  # a client made now would stay without credentials when some appear
-                self._made[name] = make()
+                client = make()
+                self._pace.connect(client)
+                self._made[name] = client
             ready: _Client = self._made[name]
         return ready
 
@@ -162,4 +178,4 @@ def _code(*, parsed_response: Mapping[str, Any] | None, exception: Exception | N
     if exception is not None:
         return type(exception).__name__
     error = (parsed_response or {}).get("Error")
-    return str(error.get("Code") or "Unknown") if error else "OK"
+    return real_code(str(error.get("Code") or "Unknown"), str(error.get("Message") or "")) if error else "OK"

@@ -187,6 +187,28 @@ def test_every_attempt_is_told_with_its_code_and_duration(wire: Wire) -> None:
     assert all(call[2] > 0 for call in told)
 
 
+@pytest.mark.parametrize(
+    ("code", "text", "told_as", "why"),
+    [
+        ("InvalidParameterException", "Rate exceeded (ErrorCode: Throttling)", "ThrottlingException", "dagster #33439"),
+        ("ClientException", "Too many concurrent attempts to create a new revision", "ThrottlingException", "a family"),
+        ("RequestThrottled", "Rate exceeded", "RequestThrottled", "SQS's own name says enough"),
+        ("ClientException", "The rate of nothing", "ClientException", "it is none"),
+        ("AccessDeniedException", "not authorized", "AccessDeniedException", "it is none"),
+    ],
+)
+def test_a_throttle_is_told_by_its_name_wherever_aws_hides_it(
+    wire: Wire, code: str, text: str, told_as: str, why: str
+) -> None:
+    told: list[str] = []
+    wire.refuses("DescribeClusters", code, text)
+
+    with pytest.raises(Exception, match=r"."):
+        Ecs(wire.clients(on_call=lambda _, code, __: told.append(code))).cluster("main")
+
+    assert told == [told_as], why
+
+
 def test_calls_to_logs_are_told_under_the_name_of_the_service(wire: Wire) -> None:
     told: list[str] = []
     wire.says("DescribeLogGroups", {"logGroups": []})
