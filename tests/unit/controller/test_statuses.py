@@ -5,7 +5,10 @@ from typing import Any
 import pytest
 
 from backgroundtask.api.task_status import TaskStatus
-from backgroundtask.controller.statuses import difference
+from backgroundtask.controller.statuses import difference, write_status
+from backgroundtask.errors import Busy
+from backgroundtask.kube.resource import TASKS
+from fixtures.fake_world import settled
 
 
 @pytest.mark.parametrize(
@@ -25,3 +28,16 @@ from backgroundtask.controller.statuses import difference
 )
 def test_a_status_is_written_where_it_differs(stored: dict[str, Any], patch: dict[str, Any], why: str) -> None:
     assert difference(stored, TaskStatus(observed_generation=1)) == patch, why
+
+
+def test_what_was_decided_on_an_older_state_is_not_written_over_a_newer_one() -> None:
+    world = settled()
+    assert world.process is not None
+    seen = world.task()
+    world.annotate(paused="true")
+    newer = world.task()
+
+    with pytest.raises(Busy, match="at the same time"):
+        write_status(world.process.context, TASKS, seen, TaskStatus(observed_generation=99))
+
+    assert world.task() == newer

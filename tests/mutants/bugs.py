@@ -1,0 +1,215 @@
+"""Bugs that an operator of this kind is likely to have, each as an edit of its source, and the test that finds it.
+
+Whoever changes one of the lines below moves the edit along; a unit test says so when it no longer applies.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Bug:
+    """In `path` (below operator/) `before`, which stands there once, becomes `after`; `test` must then fail."""
+
+    name: str
+    path: str
+    before: str
+    after: str
+    test: str
+
+
+_PLAN = "backgroundtask/plan"
+_CONTROLLER = "backgroundtask/controller"
+
+BUGS = (
+    Bug(
+        "drop-the-lookup-of-the-digest",
+        f"{_PLAN}/changes.py",
+        "if one.digest == desired.definition.digest)",
+        "if False)",
+        "tests/unit/plan/test_changes.py::test_after_any_history_a_second_reconcile_writes_nothing",
+    ),
+    Bug(
+        "delete-the-message-before-the-write",
+        f"{_CONTROLLER}/ledger.py",
+        "        try:\n            self._store(delivery.task)\n",
+        "        delivery.stored()\n        try:\n            self._store(delivery.task)\n",
+        "tests/unit/controller/test_ledger.py::TestRecording::"
+        "test_each_delivery_is_answered_once_and_after_it_is_stored",
+    ),
+    Bug(
+        "draw-the-client-token-at-random",
+        f"{_PLAN}/schedule.py",
+        '"clientToken": token,',
+        '"clientToken": __import__("uuid").uuid4().hex,',
+        "tests/unit/plan/test_schedule.py::test_two_attempts_at_one_slot_are_one_request",
+    ),
+    Bug(
+        "put-the-attempt-number-into-the-request",
+        f"{_PLAN}/schedule.py",
+        '{"name": ENV_SCHEDULED_TIME, "value": slot},',
+        '{"name": ENV_SCHEDULED_TIME, "value": slot},\n'
+        '                        {"name": "BGT_ATTEMPT", "value": "<aws.scheduler.attempt-number>"},',
+        "tests/unit/plan/test_schedule.py::test_nothing_in_the_input_differs_between_two_attempts_at_one_slot",
+    ),
+    Bug(
+        "retire-before-repointing",
+        f"{_PLAN}/changes.py",
+        "    settled = kept is not None and not changes\n",
+        "    settled = kept is not None\n",
+        "tests/unit/plan/test_changes.py::"
+        "test_while_schedules_are_still_to_be_changed_nothing_is_retired_and_the_hour_begins_anew",
+    ),
+    Bug(
+        "retire-at-once",
+        f"{_PLAN}/changes.py",
+        "    due = replaced + retire_after\n",
+        "    due = replaced\n",
+        "tests/unit/plan/test_changes.py::"
+        "test_a_changed_image_repoints_the_schedule_and_keeps_the_old_revision_for_late_firings",
+    ),
+    Bug(
+        "retire-what-an-active-run-uses",
+        f"{_PLAN}/changes.py",
+        "if one.arn != arn and one.arn not in in_use]",
+        "if one.arn != arn]",
+        "tests/unit/plan/test_changes.py::test_a_revision_that_an_active_run_uses_is_not_retired",
+    ),
+    Bug(
+        "overwrite-a-strangers-schedule",
+        f"{_PLAN}/changes.py",
+        "        if found.schedule.owner != owner:\n            raise",
+        "        if False:\n            raise",
+        "tests/unit/plan/test_changes.py::test_a_strangers_schedule_is_named_and_not_touched",
+    ),
+    Bug(
+        "treat-a-denial-as-absence",
+        "backgroundtask/aws/schedules.py",
+        "            answer = self._clients.scheduler.get_schedule(GroupName=group, Name=name)\n"
+        "        except ClientError as error:\n"
+        "            if code_of(error) != _ABSENT:\n",
+        "            answer = self._clients.scheduler.get_schedule(GroupName=group, Name=name)\n"
+        "        except ClientError as error:\n"
+        "            if code_of(error) not in (_ABSENT, 'AccessDeniedException'):\n",
+        "tests/unit/aws_adapters/test_aws_absence.py::test_a_failure_is_never_taken_for_absence",
+    ),
+    Bug(
+        "repeat-a-registration-whose-answer-is-lost",
+        "backgroundtask/aws/clients.py",
+        '        config = config_of(threads=self._threads, attempts=1)\n        return self._once("registrar"',
+        '        config = config_of(threads=self._threads, attempts=2)\n        return self._once("registrar"',
+        "tests/unit/aws_adapters/test_aws_ecs.py::"
+        "test_a_registration_is_never_repeated_since_each_one_makes_a_revision",
+    ),
+    Bug(
+        "hash-env-in-the-order-of-the-spec",
+        f"{_PLAN}/definition.py",
+        "for name, value in sorted(self.env.items())]",
+        "for name, value in self.env.items()]",
+        "tests/unit/plan/test_definition.py::test_the_order_of_env_secrets_and_tags_changes_nothing",
+    ),
+    Bug(
+        "create-before-the-object-is-held",
+        f"{_CONTROLLER}/configure.py",
+        "        if not self._hold(raw):\n            return Unchanged()\n",
+        "",
+        "tests/unit/controller/test_crash_points.py::test_killed_at_any_write_it_ends_where_an_undisturbed_run_does",
+    ),
+    Bug(
+        "let-the-object-go-before-its-teardown",
+        f"{_CONTROLLER}/tasks.py",
+        '        if parting.deletion_policy == "Delete":\n            trouble',
+        "        self._context.kube.remove_finalizer(TASKS, raw, FINALIZER)\n"
+        '        if parting.deletion_policy == "Delete":\n            trouble',
+        "tests/unit/controller/test_crash_points.py::test_killed_at_any_write_it_ends_where_an_undisturbed_run_does",
+    ),
+    Bug(
+        "stop-tasks-before-their-schedule-is-gone",
+        f"{_CONTROLLER}/holdings.py",
+        "for step in end.schedules:\n            self._write(step)\n        self._stop(self._running() | uses)\n",
+        "self._stop(self._running() | uses)\n        for step in end.schedules:\n            self._write(step)\n",
+        "tests/unit/controller/test_tasks.py::TestEnd::"
+        "test_schedules_go_first_then_tasks_then_revisions_then_the_object",
+    ),
+    Bug(
+        "take-a-phase-back",
+        f"{_PLAN}/runs.py",
+        '    return phase in ENDS or _ORDER.get(phase, 0) > _ORDER.get(status.phase or "Pending", 0)\n',
+        "    return True\n",
+        "tests/unit/plan/test_run_life.py::test_what_changes_no_phase_changes_nothing",
+    ),
+    Bug(
+        "believe-an-older-event",
+        f"{_PLAN}/runs.py",
+        "and task.version <= status.task_version:",
+        "and task.version < 0:",
+        "tests/unit/plan/test_run_life.py::test_an_older_version_of_a_task_is_no_news_whatever_it_says",
+    ),
+    Bug(
+        "reopen-an-end",
+        f"{_PLAN}/runs.py",
+        "    if status.phase in ENDS - _UNSEEN:\n        return False\n",
+        "",
+        "tests/unit/plan/test_run_life.py::test_an_end_is_final",
+    ),
+    Bug(
+        "count-a-missing-exit-code-as-success",
+        f"{_PLAN}/outcome.py",
+        "    if task.exit_code == 0 and task.stop_code not in _UNFINISHED:",
+        "    if not task.exit_code and task.stop_code not in _UNFINISHED:",
+        "tests/unit/plan/test_outcome.py::test_only_exit_code_0_is_success_and_only_where_nothing_cut_the_task_short",
+    ),
+    Bug(
+        "write-a-status-over-a-newer-one",
+        f"{_CONTROLLER}/statuses.py",
+        "fenced=True",
+        "fenced=False",
+        "tests/unit/controller/test_statuses.py::"
+        "test_what_was_decided_on_an_older_state_is_not_written_over_a_newer_one",
+    ),
+    Bug(
+        "write-a-status-that-nothing-changed",
+        f"{_CONTROLLER}/statuses.py",
+        "if patch else None\n    if written",
+        "\n    if written",
+        "tests/unit/controller/test_tasks.py::TestStatus::test_a_second_reconcile_writes_nothing",
+    ),
+    Bug(
+        "work-on-one-key-twice-at-once",
+        f"{_CONTROLLER}/workqueue.py",
+        "        if key in self._working:\n            touched",
+        "        if False:\n            touched",
+        "tests/unit/controller/test_workqueue.py::test_a_key_touched_while_it_is_worked_on_comes_back_after_it_is_done",
+    ),
+    Bug(
+        "forget-what-came-while-a-key-was-worked-on",
+        f"{_CONTROLLER}/workqueue.py",
+        "            if touched is not None:\n                self._add(key, touched)\n",
+        "            del touched\n",
+        "tests/unit/controller/test_workqueue.py::test_a_key_touched_while_it_is_worked_on_comes_back_after_it_is_done",
+    ),
+    Bug(
+        "quote-env-values-in-an-error",
+        "backgroundtask/aws/ecs.py",
+        "        with translated(private=definition.env.values()):\n",
+        "        with translated():\n",
+        "tests/unit/aws_adapters/test_aws_errors.py::test_no_env_value_that_aws_quotes_is_told_to_anyone",
+    ),
+    Bug(
+        "delete-a-run-that-git-owns",
+        f"{_PLAN}/runs.py",
+        "    return is_of_task and not is_in_git and metadata.deletion_timestamp is None",
+        "    return is_of_task and metadata.deletion_timestamp is None",
+        "tests/unit/plan/test_run_life.py::test_what_is_not_ours_to_delete_is_neither_deleted_nor_counted",
+    ),
+    Bug(
+        "stop-nothing-that-started-during-a-teardown",
+        f"{_CONTROLLER}/holdings.py",
+        "        self._stop(self._running() - uses)  # what a firing that was under way has started meanwhile\n",
+        "",
+        "tests/unit/controller/test_troubles.py::TestTime::"
+        "test_a_firing_that_was_under_way_while_the_task_was_taken_down_is_stopped",
+    ),
+)
+"""All of them."""
