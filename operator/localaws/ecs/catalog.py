@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import bisect
 import datetime as dt
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
@@ -62,6 +63,7 @@ class Family:
     """All revisions of a name, by number, oldest first."""
 
     last_revision: int = 0
+    registered: float = -math.inf  # when its last registration was answered, by the clock of `Call.arrived`
     revisions: dict[int, Definition] = field(default_factory=dict)
 
 
@@ -85,6 +87,15 @@ class Catalog:
         definition = Definition(arn, family, entry.last_revision, body, tags)
         entry.revisions[definition.revision] = definition
         return definition
+
+    def overlaps(self, family: str, arrived: float) -> bool:
+        """Say whether a registration was answered after one of the same family had arrived."""
+        entry = self._families.get(family)
+        return entry is not None and arrived < entry.registered
+
+    def note_registration(self, family: str, answered: float) -> None:
+        """Take note of when a registration was answered."""
+        self._families[family].registered = answered
 
     def find(self, text: str, now: dt.datetime) -> Definition | None:
         """Find what a name means: a revision of any status, or the latest ACTIVE one of a bare family.

@@ -9,7 +9,8 @@ from localaws.ecs import errors, paging, tags
 from localaws.ecs.model import Cluster, Realm
 from localaws.ecs.names import cluster_name, valid_name
 
-_FARGATE_PROVIDERS = ("FARGATE", "FARGATE_SPOT")
+FARGATE_SPOT = "FARGATE_SPOT"
+_FARGATE_PROVIDERS = ("FARGATE", FARGATE_SPOT)
 _DEFAULT_SETTINGS = [{"name": "containerInsights", "value": "disabled"}]  # documented: API: ClusterSetting
 _DESCRIBED_AT_MOST = 100
 

@@ -19,31 +19,32 @@ class Command:
     environment: dict[str, str] = field(repr=False)
 
 
-def of(task: Task, container: Container, images: Mapping[str, list[str]], secrets: dict[str, str]) -> Command:
+def of(task: Task, container: Container, images: Mapping[str, list[str] | None], secrets: dict[str, str]) -> Command:
     """Put together what a container of a task runs.
 
     Raises:
         CannotStartContainer: neither command nor entry point, and nothing is known of the image.
     """
-    override = _override(task, container)
+    override = override_of(task, container)
     return Command(
         _argv(container.definition, override, images),
         _environment(task.place.region, container.definition, override) | secrets,
     )
 
 
-def _override(task: Task, container: Container) -> Params:
+def override_of(task: Task, container: Container) -> Params:
+    """Give what RunTask changed of a container."""
     entries: list[Params] = task.launch.overrides["containerOverrides"]
     return next(entry for entry in entries if entry["name"] == container.name)
 
 
-def _argv(definition: Params, override: Params, images: Mapping[str, list[str]]) -> tuple[str, ...]:
+def _argv(definition: Params, override: Params, images: Mapping[str, list[str] | None]) -> tuple[str, ...]:
     """documented: API: ContainerDefinition.entryPoint, .command and ContainerOverride.command: as Docker joins them.
 
     localaws cannot read images: `images` says what ENTRYPOINT and CMD of an image are on this machine.
     """
     command = override.get("command") or definition.get("command") or []
-    argv = [*(definition.get("entryPoint") or []), *command] or images.get(definition["image"], [])
+    argv = [*(definition.get("entryPoint") or []), *command] or images.get(definition["image"]) or []
     if not argv:
         raise CannotStartContainer(
             f"no command specified: set command or entryPoint of container {definition['name']}, or tell localaws "

@@ -8,17 +8,19 @@ from __future__ import annotations
 import asyncio
 import datetime as dt
 import functools
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Mapping
 from typing import Any
 
 from localaws.contract import World
 from localaws.ecs import command, logs, process, secrets
-from localaws.ecs.failures import CannotStartContainer
+from localaws.ecs.failures import CannotPullContainer, CannotStartContainer
 from localaws.ecs.model import Container, Task
 from localaws.ecs.process import Process
 
 _STOP_SECONDS = 30  # documented: API: ContainerDefinition.stopTimeout, the default on Fargate
 _REASON_LENGTH = 1024  # documented: API: Container.reason
+_MIB = 2**20
+_KILLED = "OutOfMemoryError: Container killed due to memory usage"  # documented: "Stopped tasks error messages"
 
 
 class Crew:
@@ -27,6 +29,7 @@ class Crew:
     def __init__(self, world: World, task: Task) -> None:
         self._world = world
         self._task = task
+        self._images: dict[str, list[str] | None] = getattr(world, "images", {})
         self._secrets: dict[str, dict[str, str]] = {}
         self._running: dict[Container, Process] = {}
 
@@ -43,16 +46,29 @@ class Crew:
             if stream is not None:
                 await stream.prepare()
 
+    def pull(self) -> None:
+        """Pull the images of all containers, as far as the world says that there are such images.
+
+        Raises:
+            CannotPullContainer: it says that there is not; the container knows too.
+        """
+        for container in self._task.containers:
+            image = container.definition["image"]
+            if image in self._images and self._images[image] is None:
+                failure = CannotPullContainer(image)
+                container.reason = str(failure)[:_REASON_LENGTH]  # assumed: the same words as the task's
+                raise failure
+            container.pulled = True
+
     async def start(self) -> bool:
         """Start every container; say whether all essential ones run. The others end with the reason why not."""
         started = [await self._start(container) for container in self._task.containers]
         return all(started)
 
     async def _start(self, container: Container) -> bool:
-        images: dict[str, list[str]] = getattr(self._world, "images", {})
         stream = logs.stream_of(self._world, self._task, container)
         try:
-            line = command.of(self._task, container, images, self._secrets[container.name])
+            line = command.of(self._task, container, self._images, self._secrets[container.name])
             running = await process.start(line, functools.partial(logs.copy, stream=stream))
         except CannotStartContainer as e:
             container.last_status, container.reason = "STOPPED", str(e)[:_REASON_LENGTH]
@@ -94,6 +110,33 @@ class Crew:
         clock = self._world.clock
         seconds = container.definition.get("stopTimeout", _STOP_SECONDS)
         await clock.sleep_until(clock.now() + dt.timedelta(seconds=seconds))
+
+    def thresholds(self) -> dict[int, int]:
+        """Give the bytes from which on each of its sessions is worth an exact look (`memory.Sampled`)."""
+        share = self._task_bytes() // len(self._task.containers)
+        return {it.session: min(share, self._most_bytes(container)) for container, it in self._running.items()}
+
+    def sampled(self, usage: Mapping[int, int]) -> None:
+        """Kill the containers that take more than they may (`memory.Sampled`).
+
+        documented: API: ContainerDefinition.memory, "the container is killed"; .memory of the task for all together
+        assumed: of several containers that take too much together, the one that takes most is killed
+        """
+        taken = {container: usage[it.session] for container, it in self._running.items() if it.session in usage}
+        greedy = [container for container, size in taken.items() if size > self._most_bytes(container)]
+        if not greedy and sum(taken.values()) > self._task_bytes():
+            greedy = [max(taken, key=lambda container: taken[container])]
+        for container in greedy:
+            container.reason = _KILLED
+            self._running[container].send_kill()
+
+    def _task_bytes(self) -> int:
+        return int(self._task.launch.memory) * _MIB
+
+    def _most_bytes(self, container: Container) -> int:
+        override = command.override_of(self._task, container)
+        most = override.get("memory") or container.definition.get("memory")
+        return int(most) * _MIB if most else self._task_bytes()
 
     def _note_exit(self, container: Container, code: int) -> None:
         container.last_status, container.exit_code = "STOPPED", code

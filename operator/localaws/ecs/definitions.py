@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import datetime as dt
 import itertools
+import math
+import time
 from collections.abc import Iterator
 
 from localaws.contract import Params
@@ -14,18 +16,27 @@ from localaws.ecs.model import Realm
 _DELETED_AT_MOST = 10
 
 
-def register(realm: Realm, params: Params) -> Params:
+def register(realm: Realm, params: Params, arrived: float = math.inf) -> Params:
     """RegisterTaskDefinition: each call makes a revision; there is no token and no comparison with the last one.
+
+    Of registrations in one family that are under way at the same time the first to end succeeds; `arrived` is as in
+    `contract.Call`.
 
     documented: API: RegisterTaskDefinition, which has no clientToken; `tags` are answered beside the definition
     """
-    checks.check_family(params["family"])
+    family = params["family"]
+    checks.check_family(family)
     checks.check_length(params)
     body = defaults.complete(params)
     body["compatibilities"] = checks.compatibilities(body)
     body["registeredAt"] = realm.clock.now()
     body["registeredBy"] = f"arn:aws:iam::{realm.place.account}:root"
-    definition = realm.catalog.add(params["family"], body, tags.read(params))
+    labels = tags.read(params)
+    if realm.catalog.overlaps(family, arrived):
+        # reported: hashicorp/terraform-provider-aws#9777, prefect#10102
+        raise errors.client("Too many concurrent attempts to create a new revision of the specified family.")
+    definition = realm.catalog.add(family, body, labels)
+    realm.catalog.note_registration(family, time.monotonic())
     return {"taskDefinition": definition.describe(), "tags": tags.show(definition.tags)}
 
 

@@ -5,10 +5,13 @@ Decides and creates; what a task then does is told in `life`.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 from localaws.contract import Params
 from localaws.ecs import errors, overrides, rendering, requests, tags
 from localaws.ecs.catalog import Definition
 from localaws.ecs.model import Cluster, Container, Launch, Realm, Task
+from localaws.ecs.shortages import Outcome
 from localaws.ecs.tokens import Launched, fingerprint
 
 _EPHEMERAL_GIB = 20  # documented: developer guide, "Fargate task ephemeral storage"
@@ -22,15 +25,45 @@ def run_task(realm: Realm, params: Params) -> tuple[Params, list[Task]]:
     known = cluster.tokens.recall(token, request, now) if token else None
     if known is not None:
         replayed = [rendering.replay(task) for task in known.tasks if isinstance(task, Task)]
-        return {"tasks": replayed, "failures": known.failures}, []
+        return {"tasks": replayed, "failures": known.failures_at(now)}, []
     definition = requests.definition(realm, params)
     launch = _launch(cluster, definition, params)
     labels = _labels(cluster, definition, params)
-    tasks = [_create(realm, cluster, launch, dict(labels)) for _ in range(params.get("count", 1))]
+    begun = _begin(realm, cluster, launch, labels, params.get("count", 1))
     if token:
-        cluster.tokens.keep(token, Launched(request, now, tasks, []))
-    shown = [rendering.describe(task, with_tags=True) for task in tasks]
-    return {"tasks": shown, "failures": []}, tasks
+        cluster.tokens.keep(token, Launched(request, now, begun.told, begun.failures, begun.untold))
+    shown = [rendering.describe(task, with_tags=True) for task in begun.told]
+    return {"tasks": shown, "failures": begun.failures}, [*begun.told, *begun.untold]
+
+
+@dataclass(frozen=True, slots=True)
+class _Begun:
+    """The tasks that one RunTask starts, those that its answer tells and those that it does not, and its failures."""
+
+    told: list[Task]
+    untold: list[Task]
+    failures: list[Params]
+
+
+def _begin(realm: Realm, cluster: Cluster, launch: Launch, labels: dict[str, str], count: int) -> _Begun:
+    def create(number: int) -> list[Task]:
+        return [_create(realm, cluster, launch, dict(labels)) for _ in range(number)]
+
+    shortage = realm.shortages.hit(cluster.name, launch.definition.family)
+    if shortage is None:
+        return _Begun(create(count), [], [])
+    short = shortage.among(count)
+    told = create(count - short)
+    match shortage.outcome:
+        case Outcome.REFUSED:
+            return _Begun(told, [], shortage.failures(short))
+        case Outcome.STARTED:
+            return _Begun(told, create(short), shortage.failures(short))
+        case Outcome.UNPLACED:
+            waiting = create(short)
+            for task in waiting:
+                task.unplaced = shortage.reason
+            return _Begun([*told, *waiting], [], [])
 
 
 def _launch(cluster: Cluster, definition: Definition, params: Params) -> Launch:

@@ -15,7 +15,8 @@ from dataclasses import dataclass
 from localaws.contract import World
 from localaws.ecs import events
 from localaws.ecs.crew import Crew
-from localaws.ecs.failures import ResourceInitialization
+from localaws.ecs.failures import CannotStartTask
+from localaws.ecs.memory import Sampler
 from localaws.ecs.model import Cluster, Task
 
 
@@ -30,6 +31,10 @@ class Pace:
     deprovisioning: float = 0.1
 
 
+_PLACING = 1800.0
+"""Virtual seconds for which a task waits for a place (reported: aws/containers-roadmap#2381, ten to thirty minutes)."""
+
+
 class _StopWanted(Exception):  # noqa: N818 - not an error: someone called StopTask before the task ran
     pass
 
@@ -41,6 +46,7 @@ class Fargate:
         self._world = world
         self._pace = pace
         self._lives: set[asyncio.Task[None]] = set()
+        self._sampler = Sampler()
 
     def begin(self, cluster: Cluster, task: Task) -> None:
         """Let a new task live."""
@@ -53,20 +59,30 @@ class Fargate:
         """Decide that a task stops, as a user asks; it takes its time. A decision made before stands."""
         self._want_stop(task, "UserInitiated", reason)
 
+    def interrupt(self, task: Task) -> None:
+        """Take its Spot capacity away: SIGTERM at once, as StopTask sends it.
+
+        documented: developer guide, "Fargate capacity providers": stop code, reason, and the event as the warning
+        """
+        self._want_stop(task, "SpotInterruption", "Your Spot Task was interrupted.")
+
     async def close(self) -> None:
         """End all tasks where they stand, and their processes with them; no events are emitted any more."""
         lives = list(self._lives)
         for life in lives:
             life.cancel()
         await asyncio.gather(*lives, return_exceptions=True)
+        await self._sampler.close()
 
     async def _live(self, cluster: Cluster, task: Task) -> None:
         crew = Crew(self._world, task)
         try:
             if await self._bring_up(task, crew):
+                self._sampler.watch(crew)
                 await self._run(task, crew)
                 await self._wind_down(task, crew)
         finally:
+            self._sampler.leave(crew)
             await crew.kill()
         await self._clear_away(cluster, task)
 
@@ -78,11 +94,14 @@ class Fargate:
             return await self._start(task, crew)
         except _StopWanted:
             return False
-        except ResourceInitialization as e:
+        except CannotStartTask as e:
             self._want_stop(task, "TaskFailedToStart", str(e))
             return False
 
     async def _provision(self, task: Task) -> None:
+        if task.unplaced is not None:
+            await self._pause(task, _PLACING)
+            raise CannotStartTask(task.unplaced)
         await self._pause(task, self._pace.provisioning)
         task.attachment = "ATTACHED"
         task.moments["connectivityAt"] = self._now()
@@ -92,8 +111,7 @@ class Fargate:
         await self._pause(task, self._pace.pending)
         await crew.prepare()
         task.moments["pullStartedAt"] = task.moments["pullStoppedAt"] = self._now()
-        for container in task.containers:
-            container.pulled = True
+        crew.pull()
         self._enter(task, "ACTIVATING")
 
     async def _start(self, task: Task, crew: Crew) -> bool:

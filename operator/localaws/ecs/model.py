@@ -14,7 +14,9 @@ from dataclasses import dataclass, field
 from localaws.contract import Clock, Params
 from localaws.ecs import errors
 from localaws.ecs.catalog import Catalog, Definition
+from localaws.ecs.controls import Leeway
 from localaws.ecs.names import Place, cluster_name
+from localaws.ecs.shortages import Shortages
 from localaws.ecs.tokens import Tokens
 
 # documented: API: DescribeTasks, "stopped tasks appear in the returned results for at least one hour"
@@ -76,6 +78,7 @@ class Task:
     desired_status: str = "RUNNING"
     stop_code: str | None = None
     stopped_reason: str | None = None
+    unplaced: str | None = None  # why no place is ever found for it, where a test wants that
     attachment: str = "PRECREATED"
     stopping: asyncio.Event = field(default_factory=asyncio.Event)
 
@@ -168,6 +171,8 @@ class Realm:
     clock: Clock
     new_id: Callable[[], str]
     catalog: Catalog
+    shortages: Shortages
+    leeway: Leeway
     clusters: dict[str, Cluster] = field(default_factory=dict)
 
     def cluster(self, text: str | None) -> Cluster:

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from localaws.ecs import errors
 
 _DEFINITION_ARN = re.compile(r"arn:[^:]+:ecs:(?P<region>[^:]*):(?P<account>[^:]*):task-definition/(?P<rest>.+)")
+_TASK_ARN = re.compile(r"arn:[^:]+:ecs:(?P<region>[^:]+):(?P<account>[^:]+):task/(?P<cluster>[^/]+)/(?P<id>[^/]+)")
 _NAME = re.compile(r"[A-Za-z0-9_-]{1,255}")
 _TASK_ID_LENGTHS = (32, 36)
 
@@ -71,6 +72,18 @@ def definition_ref(text: str, place: Place) -> DefinitionRef:
 def cluster_name(text: str | None) -> str:
     """Read a cluster's name or ARN; nothing means the default cluster (documented: API: RunTask.cluster)."""
     return (text or "default").rpartition("cluster/")[2]
+
+
+def task_ref(arn: str) -> tuple[Place, str, str]:
+    """Read the ARN of a task: where it lives, its cluster and its id.
+
+    Raises:
+        ValueError: it is none.
+    """
+    match = _TASK_ARN.fullmatch(arn)
+    if match is None:
+        raise ValueError(f"{arn!r} is not the ARN of a task: arn:aws:ecs:REGION:ACCOUNT:task/CLUSTER/ID")
+    return Place(match["account"], match["region"]), match["cluster"], match["id"]
 
 
 def task_id(text: str) -> str:

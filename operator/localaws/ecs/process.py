@@ -77,10 +77,19 @@ class Process:
             await asyncio.gather(patience, return_exceptions=True)
         return await self.kill()
 
-    async def kill(self) -> int:
-        """End it at once, with all that it started, and give its exit code."""
+    @property
+    def session(self) -> int:
+        """The id of the session that it and all that it started belong to."""
+        return self._process.pid
+
+    def send_kill(self) -> None:
+        """Send SIGKILL; whatever it started follows it."""
         if not self.exited.done():
             self._signal(self._process.send_signal, signal.SIGKILL)
+
+    async def kill(self) -> int:
+        """End it at once, with all that it started, and give its exit code."""
+        self.send_kill()
         return await asyncio.shield(self.exited)
 
     async def _reap(self) -> int:

@@ -51,14 +51,13 @@ def iso(moment: dt.datetime) -> str:
 
 
 def _body(task: Task) -> Params:
-    overrides = task.launch.overrides["containerOverrides"]
     shown = {
         **_launched(task.launch),
         "attachments": _attachments(task),
         "availabilityZone": f"{task.place.region}a",
         "clusterArn": task.place.cluster(task.cluster),
         "connectivity": "CONNECTED" if "connectivityAt" in task.moments else None,
-        "containers": [_container(task, *pair) for pair in zip(task.containers, overrides, strict=True)],
+        "containers": _containers(task),
         "desiredStatus": task.desired_status,
         "lastStatus": task.last_status,
         "stopCode": task.stop_code,
@@ -86,6 +85,14 @@ def _launched(launch: Launch) -> Params:
         "startedBy": launch.started_by,
         "taskDefinitionArn": launch.definition.arn,
     }
+
+
+def _containers(task: Task) -> list[Params]:
+    """Describe the containers; there are none before a place is found (reported: reproio/wrapbox#46, prefect#22410)."""
+    if task.unplaced is not None:
+        return []
+    overrides = task.launch.overrides["containerOverrides"]
+    return [_container(task, *pair) for pair in zip(task.containers, overrides, strict=True)]
 
 
 def _container(task: Task, container: Container, override: Params) -> Params:

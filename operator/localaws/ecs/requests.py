@@ -5,12 +5,13 @@ A list to read, as in `checks`: each takes the request and raises; the first tha
 
 from __future__ import annotations
 
+import datetime as dt
 import re
 from collections.abc import Callable
 
 from localaws.contract import AwsError, Params
 from localaws.ecs import clusters, errors, sizes
-from localaws.ecs.catalog import ACTIVE, Definition
+from localaws.ecs.catalog import ACTIVE, INACTIVE, Definition
 from localaws.ecs.model import Cluster, Realm
 
 _STARTED_BY = re.compile(r"[A-Za-z0-9/_-]{0,128}")
@@ -32,10 +33,18 @@ def definition(realm: Realm, params: Params) -> Definition:
     found = realm.catalog.find(params["taskDefinition"], realm.clock.now())
     if found is None:
         raise errors.client("TaskDefinition not found.")  # assumed: code and wording
-    if found.status != ACTIVE:
+    if found.status != ACTIVE and not _runs_still(realm, found):
         # documented: API: DeregisterTaskDefinition; reported: the answer, in public post-mortems
         raise errors.invalid("TaskDefinition is inactive")
     return found
+
+
+def _runs_still(realm: Realm, found: Definition) -> bool:
+    """Say whether a deregistered revision is in the window in which it can still be run, if a test wants one."""
+    since = found.deregistered_at
+    if found.status != INACTIVE or since is None:
+        return False
+    return realm.clock.now() - since < dt.timedelta(seconds=realm.leeway.deregistered_runs)
 
 
 def launch_type(params: Params, cluster: Cluster, body: Params) -> tuple[str, str | None]:

@@ -6,11 +6,14 @@ import uuid
 from collections.abc import Callable
 
 from localaws.contract import AwsError, Call, Params, World
-from localaws.ecs import clusters, definitions, launching, tags, tasks
+from localaws.ecs import clusters, definitions, launching, rendering, tags, tasks
 from localaws.ecs.catalog import Catalog
+from localaws.ecs.clusters import FARGATE_SPOT
+from localaws.ecs.controls import Controls, Leeway
 from localaws.ecs.life import Fargate, Pace
 from localaws.ecs.model import Realm
-from localaws.ecs.names import Place
+from localaws.ecs.names import Place, task_ref
+from localaws.ecs.shortages import Shortages
 
 Operation = Callable[[Realm, Params], Params]
 
@@ -30,6 +33,8 @@ class EcsService:
         self._world = world
         self._new_id = new_id
         self._fargate = Fargate(world, pace or Pace())
+        self._shortages, self._leeway = Shortages(), Leeway()
+        self._controls = Controls(self._shortages, self._leeway, self._interrupt)
         self._realms: dict[Place, Realm] = {}
         self._operations: dict[str, Operation] = {
             "RunTask": self._run_task,
@@ -47,7 +52,19 @@ class EcsService:
         if operation is None:
             offered = ", ".join(sorted(self._operations))
             raise AwsError("UnknownOperationException", f"localaws offers of ecs only: {offered}.")
-        return operation(self._realm(Place(call.account, call.region)), call.params)
+        realm = self._realm(Place(call.account, call.region))
+        if call.operation == "RegisterTaskDefinition":
+            return definitions.register(realm, call.params, call.arrived)
+        return operation(realm, call.params)
+
+    def control(self, method: str, path: str, wanted: Params) -> Params:
+        """Do what a test asks under `/_localaws/ecs/`: see `controls`.
+
+        Raises:
+            NoSuchControlError: there is no such path.
+            ValueError: the request makes no sense; the text says what to change.
+        """
+        return self._controls.answer(method, path, wanted)
 
     async def start(self) -> None:
         """Nothing runs by itself before the first task."""
@@ -58,7 +75,9 @@ class EcsService:
 
     def _realm(self, place: Place) -> Realm:
         if place not in self._realms:
-            self._realms[place] = Realm(place, self._world.clock, self._new_id, Catalog(place))
+            self._realms[place] = Realm(
+                place, self._world.clock, self._new_id, Catalog(place), self._shortages, self._leeway
+            )
         return self._realms[place]
 
     def _run_task(self, realm: Realm, params: Params) -> Params:
@@ -66,6 +85,17 @@ class EcsService:
         for task in started:
             self._fargate.begin(realm.clusters[task.cluster], task)
         return answer
+
+    def _interrupt(self, arn: str) -> Params:
+        place, cluster, task_id = task_ref(arn)
+        known = self._realm(place).clusters.get(cluster)
+        task = known.task(task_id, self._world.clock.now()) if known else None
+        if task is None or task.desired_status == "STOPPED":
+            raise ValueError(f"no task {arn!r} runs or is about to")
+        if task.launch.capacity_provider != FARGATE_SPOT:
+            raise ValueError(f"{arn!r} does not run on {FARGATE_SPOT}, which alone is interrupted")
+        self._fargate.interrupt(task)
+        return rendering.describe(task, with_tags=False)
 
     def _stop_task(self, realm: Realm, params: Params) -> Params:
         return tasks.stop_task(realm, self._fargate, params)

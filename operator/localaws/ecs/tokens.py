@@ -18,6 +18,7 @@ from localaws.contract import Params
 from localaws.ecs import errors
 
 _LONGEST = dt.timedelta(hours=24)
+_TOLD = dt.timedelta(hours=1)
 
 
 class Tracked(Protocol):
@@ -34,16 +35,24 @@ class Tracked(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Launched:
-    """What a token stands for: the request, and what came of it."""
+    """What a token stands for: the request, and what came of it; `untold` tasks started although none was answered."""
 
     request: bytes
     at: dt.datetime
     tasks: Sequence[Tracked]
     failures: list[Params]
+    untold: Sequence[Tracked] = ()
+
+    def failures_at(self, now: dt.datetime) -> list[Params]:
+        """Give the failures as a repeated request is answered: after an hour only that there were so many.
+
+        documented: API Reference, "Ensuring idempotency"; assumed: that the count is told by empty failures
+        """
+        return self.failures if now < self.at + _TOLD else [{} for _ in self.failures]
 
     def forgotten(self, now: dt.datetime) -> bool:
         """Say whether the last of its tasks ended an hour ago; never where there are none."""
-        ends = [task.forget_at for task in self.tasks]
+        ends = [task.forget_at for task in (*self.tasks, *self.untold)]
         return bool(ends) and all(end is not None and now >= end for end in ends)
 
 
@@ -69,7 +78,7 @@ class Tokens:
         self.release(token, now)
         known = self._launched.get(token)
         if known is not None and known.request != request:
-            raise errors.conflict([task.arn for task in known.tasks])
+            raise errors.conflict([task.arn for task in (*known.tasks, *known.untold)])
         return known
 
     def keep(self, token: str, launched: Launched) -> None:
