@@ -35,3 +35,10 @@ class Busy(Expected):
     def __init__(self, reason: str, message: str, *, retry_after: float = 1.0) -> None:
         super().__init__(reason, message)
         self.retry_after = retry_after
+
+
+class Paced(Busy):
+    """We hold back ourselves, so that AWS need not throttle: a turn, and no failure.
+
+    Whoever was refused has a place in a line and comes back after `retry_after` seconds, neither sooner nor later.
+    """

@@ -5,12 +5,16 @@ Only this package knows boto3. It judges nothing: what is wanted, and what a dif
 
 from backgroundtask.aws.cloud import Cloud, Clouds
 from backgroundtask.aws.ecs import Cluster, Ecs
+from backgroundtask.aws.line import Urgency
 from backgroundtask.aws.logs import LogGroups
+from backgroundtask.aws.pacing import Pace, Pacing, urgency
 from backgroundtask.aws.queues import Message, QueueFacts, Queues
+from backgroundtask.aws.rates import DOCUMENTED, Rates, rates_of
 from backgroundtask.aws.schedules import Group, Schedules
 from backgroundtask.aws.tasks import Malformed, task_of
 
 __all__ = [
+    "DOCUMENTED",
     "Cloud",
     "Clouds",
     "Cluster",
@@ -19,8 +23,14 @@ __all__ = [
     "LogGroups",
     "Malformed",
     "Message",
+    "Pace",
+    "Pacing",
     "QueueFacts",
     "Queues",
+    "Rates",
     "Schedules",
+    "Urgency",
+    "rates_of",
     "task_of",
+    "urgency",
 ]

@@ -17,7 +17,6 @@ from botocore.exceptions import NoCredentialsError
 from botocore.loaders import JSONFileLoader, Loader
 
 from backgroundtask.aws.pacing import Pace
-
 from backgroundtask.aws.refusals import real_code
 
 if TYPE_CHECKING:

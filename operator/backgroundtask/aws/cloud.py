@@ -22,6 +22,7 @@ from backgroundtask.aws.clients import Clients, OnCall, config_of, session_on, t
 from backgroundtask.aws.ecs import Ecs
 from backgroundtask.aws.errors import translated
 from backgroundtask.aws.logs import LogGroups
+from backgroundtask.aws.pacing import Pace, Pacing
 from backgroundtask.aws.queues import Queues
 from backgroundtask.aws.schedules import Schedules
 
@@ -37,6 +38,7 @@ class Cloud:
     schedules: Schedules
     queues: Queues
     logs: LogGroups
+    pace: Pace
 
 
 class Clouds:
@@ -47,8 +49,15 @@ class Clouds:
     """
 
     def __init__(
-        self, *, installation: str, region: str | None = None, threads: int = 8, on_call: OnCall | None = None
+        self,
+        *,
+        installation: str,
+        region: str | None = None,
+        threads: int = 8,
+        on_call: OnCall | None = None,
+        pacing: Pacing | None = None,
     ) -> None:
+        self.pacing = pacing or Pacing()
         self._installation = installation
         self._region = region
         self._threads = threads
@@ -76,8 +85,15 @@ class Clouds:
 
     def _cloud(self, region: str, role: str, external_id: str) -> Cloud:
         session = self._assumed(region, role, external_id) if role else self._operator
-        clients = Clients(session, region=region, lock=self._lock, threads=self._threads)
-        return Cloud(ecs=Ecs(clients), schedules=Schedules(clients), queues=Queues(clients), logs=LogGroups(clients))
+        pace = self.pacing.of(role.split(":")[4] if role else "", region)  # AWS counts an account's calls, not a role's
+        clients = Clients(session, region=region, pace=pace, lock=self._lock, threads=self._threads)
+        return Cloud(
+            ecs=Ecs(clients),
+            schedules=Schedules(clients),
+            queues=Queues(clients),
+            logs=LogGroups(clients),
+            pace=pace,
+        )
 
     @property
     def _operator(self) -> boto3.Session:

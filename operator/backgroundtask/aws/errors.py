@@ -46,6 +46,7 @@ _NOISE = (  # what AWS adds to a sentence and what differs from call to call
     (re.compile(r",?\s*\bRequest ?ID: [\w-]+", re.IGNORECASE), ""),
     (re.compile(r"(:assumed-role/[^/\s]+)/[^\s:]+"), r"\1"),  # the session of a role is another in every pod
 )
+_NO_RATE = re.compile("too many concurrent attempts|provisioning quota", re.IGNORECASE)
 _DENIAL = re.compile(
     r"(?:User: )?(?P<who>\S+) is not authorized to perform: (?P<action>[\w*-]+:[\w*-]+)"
     r"(?: on resource: (?P<what>\S+))?(?: (?:because|with) (?P<why>.+))?"
@@ -78,6 +79,12 @@ def translated(*, private: Iterable[str] = ()) -> Iterator[None]:
 def code_of(error: ClientError) -> str:
     """AWS's name for the error, or the HTTP status where it has none."""
     return str(error.response.get("Error", {}).get("Code", ""))
+
+
+def is_throttle(code: str, text: str) -> bool:
+    """Whether AWS limits how often it may be called; not a race for one family, nor what Fargate has room for."""
+    row = next((one for one in REFUSALS if one.fits(code=code, text=text, operation="", status=0)), None)
+    return row is not None and row.reason == "Throttled" and _NO_RATE.search(text) is None
 
 
 def _answered(error: ClientError, private: tuple[str, ...]) -> Expected | None:
