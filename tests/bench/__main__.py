@@ -1,0 +1,71 @@
+"""`poe bench`: how fast the operator is, against a real API server and localaws, in one run.
+
+Prints a table and, as its last line, one JSON object with every figure. The exit code is 0 whatever the figures are;
+it is 1 where the benchmark could not do its work.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import platform
+import sys
+from collections.abc import Callable, Iterator
+
+from rich.console import Console
+
+from bench import figures
+from bench.figures import Figure
+from bench.life import Life
+from bench.stage import CannotMeasureError, stage
+from bench.workload import Plan
+from localkube import LocalkubeError
+
+Section = Callable[[Plan], Iterator[Figure]]
+
+_LIFE = ("create", "reapply", "image", "resync", "restart", "delete")
+
+
+def _life(plan: Plan) -> Iterator[Figure]:
+    with stage() as made:
+        yield from Life(made, plan).run()
+
+
+SECTIONS: dict[str, tuple[Section, tuple[str, ...]]] = {"life": (_life, _LIFE)}
+"""Each part, and the names by which it, or what of it, is asked for."""
+
+
+def main() -> int:
+    """Measure what is asked for."""
+    names = tuple(name for _, known in SECTIONS.values() for name in known)
+    parser = argparse.ArgumentParser(prog="poe bench", description=__doc__)
+    parser.add_argument("--tasks", type=int, default=1000, help="how many BackgroundTasks (default: 1000)")
+    parser.add_argument("--seconds", type=float, default=10.0, help="of events at each rate (default: 10)")
+    parser.add_argument(
+        "--only", default=",".join(names), help=f"sections, with commas between (default: {','.join(names)})"
+    )
+    asked = parser.parse_args()
+    unknown = set(asked.only.split(",")) - set(names)
+    if unknown or asked.tasks < 1:
+        parser.error(f"there is no section {', '.join(sorted(unknown))}" if unknown else "--tasks must be at least 1")
+    plan = Plan(tasks=asked.tasks, seconds=asked.seconds, sections=frozenset(asked.only.split(",")))
+    console, measured, trouble = Console(), [], []
+    for section, known in SECTIONS.values():
+        if not plan.sections.intersection(known):
+            continue
+        try:
+            for figure in section(plan):
+                measured.append(figure)
+                console.print(f"{figure.name} {figure.value}", highlight=False, style="dim")
+        except (CannotMeasureError, LocalkubeError, AssertionError) as error:
+            trouble.append(f"{known[0]}: {error}")
+    console.print(figures.table(measured))
+    for why in trouble:
+        console.print(why, style="red", highlight=False)
+    machine = {"cpus": os.cpu_count(), "python": platform.python_version(), "load": os.getloadavg()[0]}
+    sys.stdout.write(figures.line(measured, tasks=plan.tasks, machine=machine, trouble=trouble) + "\n")
+    return 1 if trouble else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
