@@ -119,7 +119,7 @@ class Stage:
         log = self.world.folder / f"controller-{number}.log"
         kubeconfig = self.world.kube.kubeconfig_for(user, ["system:masters"])
         command = [sys.executable, "-P", "-m", "backgroundtask", "controller", "--installation", INSTALLATION]
-        command += ["--kubeconfig", str(kubeconfig), "--metrics-port", "0", *flags]
+        command += ["--kubeconfig", str(kubeconfig), "--metrics-port", "0", "--health-port", "0", *flags]
         started = time.monotonic()
         with log.open("wb") as output:
             process = subprocess.Popen(

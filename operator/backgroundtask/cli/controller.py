@@ -37,10 +37,58 @@ from backgroundtask.errors import Expected
     "--metrics-port", envvar="BGT_METRICS_PORT", default=8080, type=int, help="Port of /metrics; 0 serves none."
 )
 @click.option(
+    "--health-port",
+    envvar="BGT_HEALTH_PORT",
+    default=8081,
+    type=int,
+    help="Port of /healthz and /readyz; 0 serves none.",
+)
+@click.option(
+    "--aws-rates",
+    envvar="BGT_AWS_RATES",
+    default="",
+    show_default=False,
+    metavar="NAME=BURST/REFILL,...",
+    help="What AWS allows the account where its quotas were raised, calls at once and a second: "
+    "RegisterTaskDefinition=50/10. The operator stays a step below. [default: as AWS documents]",
+)
+@click.option(
     "--adopt",
     envvar="BGT_ADOPT",
     is_flag=True,
     help="Take over schedule groups that bear the mark of another cluster, one that is gone.",
+)
+@click.option(
+    "--leader-elect/--no-leader-elect",
+    envvar="BGT_LEADER_ELECT",
+    default=True,
+    help="Act only while this process holds the Lease; without, it has to be the only one.",
+)
+@click.option(
+    "--lease-namespace",
+    envvar="BGT_LEASE_NAMESPACE",
+    help="Namespace of the Lease. [default: the pod's own, else default]",
+)
+@click.option(
+    "--lease-duration",
+    envvar="BGT_LEASE_DURATION",
+    default=15,
+    type=int,
+    help="Seconds that a standby waits after the leader's last sign of life.",
+)
+@click.option(
+    "--renew-deadline",
+    envvar="BGT_RENEW_DEADLINE",
+    default=10.0,
+    type=float,
+    help="Seconds after which a leader that cannot renew the Lease ends; less than --lease-duration.",
+)
+@click.option(
+    "--retry-period",
+    envvar="BGT_RETRY_PERIOD",
+    default=2.0,
+    type=float,
+    help="Seconds between two attempts to renew or to take the Lease.",
 )
 @click.option(
     "--log-level", envvar="BGT_LOG_LEVEL", default="INFO", type=click.Choice(["DEBUG", "INFO", "WARN", "ERROR"])

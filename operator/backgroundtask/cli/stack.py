@@ -148,13 +148,15 @@ def _ask_for_reconciles(stack: Stack) -> None:
 def _with_operator(stack: Stack, say: Say) -> Stack:
     """Start the operator; it is ready when it follows the API server and has verified the template in AWS.
 
-    It adopts: the installation is this world's alone, and an AWS may still hold what a purged cluster made.
+    It adopts: the installation is this world's alone, and an AWS may still hold what a purged cluster made. It is the
+    only one, so that it waits for no lease of one that was killed, and outlives the sleep of a laptop.
     """
     say("Starting the operator")
     log = stack.log(OPERATOR)
     begin = log.stat().st_size if log.exists() else 0
-    flags = ("--installation", INSTALLATION, "--kubeconfig", stack.env["KUBECONFIG"], "--metrics-port", "0", "--adopt")
-    stack = _start(stack, OPERATOR, "backgroundtask", "controller", *flags)
+    ports = ("--metrics-port", "0", "--health-port", "0")
+    flags = ("--installation", INSTALLATION, "--kubeconfig", stack.env["KUBECONFIG"], *ports, "--adopt")
+    stack = _start(stack, OPERATOR, "backgroundtask", "controller", *flags, "--no-leader-elect")
 
     def follows() -> bool:
         return b"Controller is ready" in log.read_bytes()[begin:]

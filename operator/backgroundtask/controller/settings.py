@@ -3,9 +3,14 @@
 from datetime import timedelta
 from typing import Annotated, Self
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError, ValidationInfo, field_validator
+from pydantic_core import PydanticCustomError
 
+from backgroundtask.aws import rates_of
 from backgroundtask.errors import Rejected
+
+_NAMESPACE = "^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$"
+_JITTER_FACTOR = 1.2
 
 
 class Settings(BaseModel):
@@ -23,8 +28,56 @@ class Settings(BaseModel):
     """Seconds that a replaced revision stays: a schedule's maximum event age, and ten minutes for ECS."""
     metrics_port: Annotated[int, Field(ge=0, le=65535)] = 8080
     """TCP port of /metrics; 0 serves none."""
+    health_port: Annotated[int, Field(ge=0, le=65535)] = 8081
+    """TCP port of /healthz and /readyz; 0 serves none."""
+    aws_rates: str = ""
+    """What AWS allows the account where that is not what it documents: `RegisterTaskDefinition=50/10`, burst/refill."""
     adopt: bool = False
     """Take over schedule groups that bear the mark of another cluster."""
+
+    leader_elect: bool = True
+    """Act only while the Lease is ours; without it this process has to be the only one."""
+    lease_namespace: Annotated[str, StringConstraints(pattern=_NAMESPACE)] | None = None
+    """Where the Lease lives; by default in the pod's own namespace."""
+    lease_duration: Annotated[int, Field(ge=1, le=3600)] = 15
+    """Seconds that the others wait after the last sign of life."""
+    renew_deadline: Annotated[float, Field(ge=0.5, le=3600)] = 10.0
+    """Seconds after which a leader that could not renew ends."""
+    retry_period: Annotated[float, Field(ge=0.1, le=3600)] = 2.0
+    """Seconds between two attempts to renew or to take the Lease."""
+
+    @field_validator("renew_deadline")
+    @classmethod
+    def _ends_before_the_lease(cls, deadline: float, info: ValidationInfo) -> float:
+        """client-go's rule: a leader gives up before the others take over."""
+        duration = info.data.get("lease_duration")
+        if duration is not None and deadline >= duration:
+            raise PydanticCustomError(
+                "renew_deadline", "must be less than --lease-duration, which is {duration} s", {"duration": duration}
+            )
+        return deadline
+
+    @field_validator("retry_period")
+    @classmethod
+    def _leaves_a_second_try(cls, period: float, info: ValidationInfo) -> float:
+        """client-go's rule, with its factor for jitter."""
+        deadline = info.data.get("renew_deadline")
+        if deadline is not None and period * _JITTER_FACTOR >= deadline:
+            raise PydanticCustomError(
+                "retry_period",
+                "{factor} times it must be less than --renew-deadline, which is {deadline} s",
+                {"factor": _JITTER_FACTOR, "deadline": f"{deadline:g}"},
+            )
+        return period
+
+    @field_validator("aws_rates")
+    @classmethod
+    def _names_buckets(cls, text: str) -> str:
+        try:
+            rates_of(text)
+        except ValueError as error:
+            raise PydanticCustomError("aws_rates", "{why}", {"why": str(error)}) from error
+        return text
 
     @property
     def retirement_age(self) -> timedelta:

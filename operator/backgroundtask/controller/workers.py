@@ -12,7 +12,7 @@ from backgroundtask.controller import metrics
 from backgroundtask.controller.context import log
 from backgroundtask.controller.keys import Key
 from backgroundtask.controller.workqueue import WorkQueue
-from backgroundtask.errors import Busy, Expected
+from backgroundtask.errors import Busy, Expected, Paced
 
 Reconcile = Callable[[Key], None]
 
@@ -20,9 +20,18 @@ Reconcile = Callable[[Key], None]
 class Workers:
     """`count` threads that take keys from a queue until it is closed."""
 
-    def __init__(self, queue: WorkQueue[Key], reconcile: Reconcile, *, count: int) -> None:
+    def __init__(
+        self,
+        queue: WorkQueue[Key],
+        reconcile: Reconcile,
+        *,
+        count: int,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._clock = clock
         self._queue = queue
         self._reconcile = reconcile
+        self._since: dict[str, float] = {}  # by thread: when it took up the key that it is at
         self._threads = [
             threading.Thread(target=self._work, name=f"worker-{number}", daemon=True) for number in range(count)
         ]
@@ -36,12 +45,31 @@ class Workers:
         """After the queue was closed: wait until every key in work is given back. False if `timeout` seconds passed."""
         end = time.monotonic() + timeout
         for thread in self._threads:
-            thread.join(max(end - time.monotonic(), 0.0))
+            if thread.ident is not None:  # a standby's never started
+                thread.join(max(end - time.monotonic(), 0.0))
         return not any(thread.is_alive() for thread in self._threads)
 
+    def started(self) -> bool:
+        """Whether they were told to begin."""
+        return any(thread.ident is not None for thread in self._threads)
+
+    def ended(self) -> list[str]:
+        """The names of those that ended though the queue is open: what they held is worked on by nobody."""
+        if self._queue.is_closed:
+            return []
+        return [thread.name for thread in self._threads if thread.ident is not None and not thread.is_alive()]
+
+    def longest(self) -> float:
+        """Seconds that the longest of them is at its key already; 0 where none has one."""
+        since = min(self._since.copy().values(), default=None)
+        return 0.0 if since is None else self._clock() - since
+
     def _work(self) -> None:
+        name = threading.current_thread().name
         while (key := self._queue.get()) is not None:
+            self._since[name] = self._clock()
             self._work_on(key)
+            del self._since[name]
             self._queue.done(key)
 
     def _work_on(self, key: Key) -> None:
@@ -53,6 +81,10 @@ class Workers:
     def _outcome(self, key: Key, kind: str) -> str:
         try:
             self._reconcile(key)
+        except Paced as turn:
+            self._queue.add_after(key, turn.retry_after, self._queue.priority(key))
+            log.debug("%s %s waits %.1f s for its turn.", kind, key, turn.retry_after)
+            return "Paced"
         except Expected as error:
             delay = self._queue.retry(key, at_least=error.retry_after if isinstance(error, Busy) else 0.0)
             level = logging.INFO if isinstance(error, Busy) else logging.WARNING

@@ -45,6 +45,7 @@ class WorkQueue(Generic[Key]):
         self._timers: list[tuple[float, int, Key, Priority]] = []
         self._due: dict[Key, float] = {}
         self._working: dict[Key, Priority | None] = {}  # the value: touched meanwhile, and how
+        self._taken: dict[Key, Priority] = {}  # those that are worked on, as they were queued
         self._failures: dict[Key, int] = {}
         self._closed = False
 
@@ -99,9 +100,15 @@ class WorkQueue(Generic[Key]):
                 self._changed.wait(wait)
         return None
 
+    def priority(self, key: Key) -> Priority:
+        """How a key that is worked on was queued."""
+        with self._changed:
+            return self._taken.get(key, Priority.CHANGE)
+
     def done(self, key: Key) -> None:
         """Give a key back. It is queued again if it was touched meanwhile."""
         with self._changed:
+            self._taken.pop(key, None)
             touched = self._working.pop(key, None)
             if touched is not None:
                 self._add(key, touched)
@@ -111,6 +118,11 @@ class WorkQueue(Generic[Key]):
         with self._changed:
             self._closed = True
             self._changed.notify_all()
+
+    @property
+    def is_closed(self) -> bool:
+        """Whether nobody gets a key any more."""
+        return self._closed
 
     def depth(self) -> tuple[int, float]:
         """How many keys wait, and for how many seconds the oldest of them has."""
@@ -139,6 +151,7 @@ class WorkQueue(Generic[Key]):
             queued = self._queued.get(key)
             if queued and queued[:2] == (priority, order):
                 del self._queued[key]
+                self._taken[key] = priority
                 return key
         return None
 

@@ -17,6 +17,13 @@ NAMES = {
     "bgt_messages",
     "bgt_reader_full_seconds",
     "bgt_events_dropped",
+    "bgt_api_writes",
+    "bgt_poison_messages",
+    "bgt_loop_lag_seconds",
+    "bgt_build_info",
+    "bgt_leader",
+    "bgt_lease_transitions",
+    "bgt_lease_renewed_seconds_ago",
 }
 
 
@@ -25,7 +32,31 @@ def value(name: str, **labels: str) -> float:
 
 
 def test_the_names_are_these() -> None:
-    assert {family.name for family in metrics.REGISTRY.collect()} == NAMES
+    families = {family.name for family in metrics.REGISTRY.collect()}
+
+    assert {name for name in families if not name.startswith("process_")} == NAMES
+    assert {"process_cpu_seconds", "process_resident_memory_bytes", "process_open_fds"} <= families
+
+
+def test_writes_to_the_api_server_are_counted_and_reads_are_not() -> None:
+    labels = {"resource": "backgroundtasks/status", "verb": "patch", "code": "409"}
+    before = value("bgt_api_writes_total", **labels)
+
+    metrics.api_call("backgroundtasks/status", "patch", "409")
+    for verb in ("get", "list"):
+        metrics.api_call("backgroundtasks", verb, "200")
+
+    assert value("bgt_api_writes_total", **labels) == before + 1
+    assert value("bgt_api_writes_total", resource="backgroundtasks", verb="get", code="200") == 0
+
+
+def test_the_build_is_told() -> None:
+    [build] = [
+        one for family in metrics.REGISTRY.collect() if family.name == "bgt_build_info" for one in family.samples
+    ]
+
+    assert build.value == 1
+    assert all(build.labels[name] for name in ("version", "python"))
 
 
 def test_a_call_to_aws_is_counted_by_operation_and_code() -> None:

@@ -107,6 +107,45 @@ def test_success_is_counted_and_forgives_what_was_before(queue: WorkQueue[Key]) 
     assert counted("OK") == before + 1
 
 
+def test_a_worker_tells_how_long_it_is_at_its_key(queue: WorkQueue[Key], clock: Clock) -> None:
+    taken, go_on = threading.Event(), threading.Event()
+
+    def reconcile(_: Key) -> None:
+        taken.set()
+        assert go_on.wait(SOON)
+
+    workers = Workers(queue, reconcile, count=2, clock=clock)
+    assert (workers.started(), workers.longest()) == (False, 0.0)
+    queue.add(KEY)
+    workers.start()
+    assert taken.wait(SOON)
+    clock.now += 700.0
+    assert (workers.started(), workers.longest()) == (True, 700.0)
+
+    go_on.set()
+    queue.close()
+
+    assert workers.join(SOON)
+    assert (workers.longest(), workers.ended()) == (0.0, []), "those that end with the process died of nothing"
+
+
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")  # it is what is tested
+def test_a_worker_that_dies_is_named(queue: WorkQueue[Key]) -> None:
+    class Fatal(BaseException):
+        """Nothing that a worker may catch."""
+
+    def reconcile(_: Key) -> None:
+        raise Fatal
+
+    workers = Workers(queue, reconcile, count=1)
+    queue.add(KEY)
+    workers.start()
+    assert not workers.join(0.0) or workers.ended()
+    workers.join(SOON)
+
+    assert workers.ended() == ["worker-0"]
+
+
 def test_a_worker_goes_on_after_a_bug(queue: WorkQueue[Key]) -> None:
     heard: list[Key] = []
     both = threading.Event()

@@ -1,0 +1,84 @@
+"""The HTTP endpoints that Kubernetes' probes ask: /healthz for liveness, /readyz for readiness.
+
+They answer as Kubernetes' own components do (https://kubernetes.io/docs/reference/using-api/health-checks/): 200 and
+`ok`, or 500 and a line a check; with `?verbose` a line a check in any case. What is checked is `health`'s business.
+"""
+
+import threading
+from collections.abc import Callable, Mapping
+from http import HTTPStatus
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Final
+from urllib.parse import parse_qs, urlsplit
+
+from backgroundtask.controller.context import log
+from backgroundtask.controller.health import Health, Report
+from backgroundtask.errors import Blocked
+
+_PATIENCE: Final = 5  # seconds in which a request has to be complete
+
+Paths = Mapping[str, Callable[[], Report]]
+
+
+def paths_of(health: Health) -> Paths:
+    """What is asked where. `/livez` is `/healthz`, as of Kubernetes' API server."""
+    return {"/healthz": health.alive, "/livez": health.alive, "/readyz": health.ready}
+
+
+def answer(paths: Paths, target: str) -> tuple[HTTPStatus, str]:
+    """The status and the text for a request's target, such as `/readyz?verbose`."""
+    url = urlsplit(target)
+    ask = paths.get(url.path.rstrip("/"))
+    if ask is None:
+        return HTTPStatus.NOT_FOUND, f"There are {', '.join(paths)}.\n"
+    report, name = ask(), url.path.strip("/")
+    is_well = not any(report.values())
+    if is_well and "verbose" not in parse_qs(url.query, keep_blank_values=True):
+        return HTTPStatus.OK, "ok"
+    lines = [f"[-]{check} failed: {wrong}" if wrong else f"[+]{check} ok" for check, wrong in report.items()]
+    verdict = f"{name} check {'passed' if is_well else 'failed'}"
+    return HTTPStatus.OK if is_well else HTTPStatus.INTERNAL_SERVER_ERROR, "\n".join([*lines, verdict, ""])
+
+
+def serve(port: int, health: Health) -> None:
+    """Answer probes on a TCP port until the process ends; 0 answers none.
+
+    Raises:
+        Blocked: PortUnavailable.
+    """
+    if not port:
+        return
+    try:
+        server = ThreadingHTTPServer(("", port), _answering(paths_of(health)))
+    except OSError as e:
+        raise Blocked(
+            "PortUnavailable", f"Port {port} of /healthz and /readyz cannot be used: {e.strerror}: set --health-port."
+        ) from e
+    server.daemon_threads = True
+    threading.Thread(target=server.serve_forever, name="probes", daemon=True).start()
+
+
+def _answering(paths: Paths) -> type[BaseHTTPRequestHandler]:
+    class Probe(BaseHTTPRequestHandler):
+        timeout = _PATIENCE
+        server_version = "backgroundtask-operator"
+        sys_version = ""
+
+        def do_GET(self) -> None:
+            status, text = answer(paths, self.path)
+            body = text.encode()
+            self.send_response(status)
+            self.send_header("Content-Type", "text/plain; charset=utf-8")
+            self.send_header("Content-Length", str(len(body)))
+            self.send_header("Cache-Control", "no-store")
+            self.send_header("X-Content-Type-Options", "nosniff")
+            self.end_headers()
+            self.wfile.write(body)
+
+        def log_message(self, *_: object) -> None:
+            """A probe every few seconds is no news."""
+
+        def log_error(self, *_: object) -> None:
+            log.debug("A probe was not complete in time, or no HTTP")
+
+    return Probe
