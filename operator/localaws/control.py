@@ -50,6 +50,7 @@ class Control:
             ("GET", "images"): self._images,
             ("PUT", "images"): self._set_images,
             ("GET", "rules"): self._rules,
+            ("PUT", "rules"): self._drive_rules,
             ("POST", "reset"): self._reset,
         }
 
@@ -176,7 +177,14 @@ class Control:
         return self._world.images
 
     async def _rules(self, _request: Request, _rest: str) -> dict[str, Any]:
-        return {"rules": self._world.events.counts()}
+        return {"rules": self._world.events.counts(), "firing": self._world.events.firing()}
+
+    async def _drive_rules(self, request: Request, rest: str) -> dict[str, Any]:
+        try:
+            self._world.events.drive(_object(request))
+        except ValueError as e:
+            raise BadRequestError(str(e)) from e
+        return await self._rules(request, rest)
 
     async def _reset(self, _request: Request, _rest: str) -> dict[str, Any]:
         await self._world.reset()

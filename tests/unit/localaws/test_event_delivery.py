@@ -154,14 +154,15 @@ def test_there_are_at_most_three_hundred_rules_a_bus_but_each_can_be_changed() -
     ("target", "said"),
     [
         ({"Arn": "work"}, "Provided Arn is not in correct format"),
-        ({"Arn": "arn:aws:lambda:eu-west-1:123456789012:function:f"}, "delivers to SQS queues only"),
+        ({"Arn": "arn:aws:lambda:eu-west-1:123456789012:function:f"}, "delivers to SQS queues and ECS clusters only"),
         ({"Arn": f"{QUEUE}.fifo"}, r"Parameter\(s\) SqsParameters must be specified"),
-        ({"EcsParameters": {}}, "does not support EcsParameters of a target yet"),
-        ({"InputTransformer": {}}, "does not support InputTransformer of a target yet"),
+        ({"EcsParameters": {}}, "EcsParameters cannot be specified for target t"),
+        ({"HttpParameters": {}}, "HttpParameters cannot be specified for target t"),
+        ({"InputTransformer": {"InputTemplate": "<a>"}}, "Invalid InputTransformer for target t: .* uses <a>"),
         ({"Input": "{"}, "JSON syntax error in input for target t"),
         ({"Input": "{}", "InputPath": "$"}, "Only one of Input, InputPath"),
         ({"InputPath": "detail"}, "Invalid InputPath"),
-        ({"DeadLetterConfig": {"Arn": "arn:aws:sns:eu-west-1:123456789012:t"}}, "delivers to SQS queues only"),
+        ({"DeadLetterConfig": {"Arn": "arn:aws:sns:eu-west-1:123456789012:t"}}, "must be an SQS queue"),
     ],
 )
 def test_a_target_that_cannot_be_delivered_to_is_refused(target: dict[str, Any], said: str) -> None:
