@@ -4,8 +4,7 @@ What is remembered between passes only saves questions: a process that has forgo
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import Any
 
 from backgroundtask.api.conditions import SCHEDULED, find
@@ -13,47 +12,19 @@ from backgroundtask.api.names import FINALIZER, PAUSED
 from backgroundtask.api.parsing import read_task_parting
 from backgroundtask.api.run import BackgroundTaskRun
 from backgroundtask.api.task import TaskParting
+from backgroundtask.aws import Urgency, urgency
 from backgroundtask.controller.context import Context
 from backgroundtask.controller.holdings import Holdings
-from backgroundtask.errors import Expected, Rejected
+from backgroundtask.controller.memory import Memory, Refusal
+from backgroundtask.errors import Busy, Expected, Paced, Rejected
 from backgroundtask.kube.resource import TASKS
-from backgroundtask.plan.changes import Desired, Observed, Plan, Revision, plan
+from backgroundtask.plan.changes import Desired, Revision, plan
 from backgroundtask.plan.desired import Site, desired, refuse_namespace, too_late_at
 from backgroundtask.plan.runs import has_ended
 from backgroundtask.plan.status import Configured, Paused, Refused, Settled, Subject, Unchanged
 
 LOOK_AGAIN = timedelta(hours=1)
 """How long a refused spec is left alone: what it was refused for may have changed by then."""
-
-
-@dataclass(frozen=True, slots=True)
-class Refusal:
-    """AWS refused a wish, and would again: it is not asked for some time."""
-
-    wish: str  # digest
-    error: Rejected
-    until: datetime
-
-
-@dataclass(slots=True)
-class Memory:
-    """What one process knows of a task beyond its status."""
-
-    schedules: frozenset[str] | None = None  # names that may exist; None: not known
-    suspect: int = 0  # how often somebody saw AWS differ since a pass has looked
-    unscheduled_since: datetime | None = None
-    retire_at: datetime | None = None
-    too_late_at: datetime | None = None  # when a one-time schedule has to be switched off
-    refused: Refusal | None = None
-    registered: Revision | None = None  # by a pass that went no further; ECS may not list it yet
-
-    def settle(self, wanted: Desired, done: Plan, now: datetime) -> None:
-        """A plan was carried out: AWS holds what was wanted, and what is not yet to be retired."""
-        self.schedules = frozenset(one.name for one in wanted.schedules)
-        self.registered = None
-        self.retire_at = done.retire_at
-        waits = done.retire_at is not None and not wanted.schedules
-        self.unscheduled_since = (self.unscheduled_since or now) if waits else None
 
 
 def configure(
@@ -69,6 +40,7 @@ def configure(
 
     `unreadable` is why the spec cannot be read, where it cannot.
     """
+    memory.postponed = None
     one = _Pass(context, task, read_task_parting(raw), memory)
     try:
         if unreadable is not None:
@@ -119,9 +91,10 @@ class _Pass:
         owner = self._context.owner(self._task.metadata)
         wanted = desired(owner, self._task.metadata.uid, spec, site, now=self._context.now())
         self._memory.too_late_at = too_late_at(spec)
-        if not self._is_due(wanted):
+        if not self._is_due(wanted) and not self._may_retire(site):
             return Unchanged()
         self._refuse_again(wanted)
+        self._await_turn(wanted, site)
         names = self._names(wanted)
         if not self._hold(raw):
             return Unchanged()
@@ -147,7 +120,7 @@ class _Pass:
     def _settled(self, wanted: Desired, site: Site, names: frozenset[str] | None, in_use: frozenset[str]) -> Settled:
         holdings, memory = self._holdings(site), self._memory
         suspected = memory.suspect
-        observed = _with(memory.registered, holdings.observe(names, known=self._known(wanted)))
+        observed = memory.complete(holdings.observe(names, known=self._known(wanted)))
         now = self._context.now()
         todo = plan(
             wanted,
@@ -161,7 +134,7 @@ class _Pass:
             placed = holdings.carry_out(todo, observed)
         finally:
             memory.registered = holdings.registered or memory.registered
-        memory.settle(wanted, todo, now)
+        memory.settle(wanted, todo, now, postponed=placed.postponed)
         memory.suspect -= suspected
         return Settled(
             desired=wanted,
@@ -182,14 +155,50 @@ class _Pass:
         return held is not None
 
     def _is_due(self, wanted: Desired) -> bool:
-        retire_at = self._memory.retire_at
         return (
             self._memory.suspect > 0
             or not self._task.is_ready
             or self._task.status.spec_hash != wanted.digest
             or self._is_asked_for()
-            or (retire_at is not None and retire_at <= self._context.now())
         )
+
+    def _may_retire(self, site: Site) -> bool:
+        """Whether something is due to be retired, and its turn has come: it lets everybody else go ahead."""
+        retire_at = self._memory.retire_at
+        if retire_at is None or retire_at > self._context.now():
+            return False
+        try:
+            with urgency(Urgency.RESYNC):
+                self._context.cloud(site).pace.reserve()
+        except Paced as turn:
+            self._memory.postponed = turn
+            return False
+        return True
+
+    def _await_turn(self, wanted: Desired, site: Site) -> None:
+        """Where a revision has to be registered: do nothing before its turn has come, not even look.
+
+        Raises:
+            Paced: it has not come yet.
+        """
+        if self._is_to_register(wanted, site):
+            with urgency(Urgency.RESYNC if self._task.is_ready else Urgency.CHANGE):
+                self._context.cloud(site).pace.reserve()
+
+    def _is_to_register(self, wanted: Desired, site: Site) -> bool:
+        """Judged by the revision that the status names. A wrong guess costs a turn, or one look more."""
+        registered, status = self._memory.registered, self._task.status
+        if registered is not None and registered.digest == wanted.definition.digest:
+            return False
+        if status.task_definition_arn is None or status.spec_hash == wanted.digest:
+            return status.task_definition_arn is None
+        try:
+            revision = self._context.cloud(site).ecs.revision(status.task_definition_arn)
+        except Busy as error:
+            if error.reason != "RevisionVanished":
+                raise
+            return True
+        return revision.digest != wanted.definition.digest
 
     def _is_asked_for(self) -> bool:
         request = self._task.reconcile_request
@@ -232,13 +241,6 @@ class _Pass:
         if arn is None:
             return False
         return not self._holdings(self._context.site(self._parting.launch_template)).allowed(arn)
-
-
-def _with(registered: Revision | None, observed: Observed) -> Observed:
-    """What was observed, and a revision that this process knows of though the listing does not show it yet."""
-    if registered is None or registered.arn in {one.arn for one in observed.revisions}:
-        return observed
-    return replace(observed, revisions=(registered, *observed.revisions))
 
 
 def _in_use(runs: Sequence[BackgroundTaskRun]) -> frozenset[str]:

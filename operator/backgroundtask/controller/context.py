@@ -2,16 +2,17 @@
 
 import logging
 from collections.abc import Callable
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
 from backgroundtask.api.metadata import ObjectMeta
 from backgroundtask.api.parsing import parse_template, read_template_status
-from backgroundtask.aws import Cloud, Clouds
-from backgroundtask.controller.keys import Inbox, Key
+from backgroundtask.aws import Cloud, Clouds, Urgency
+from backgroundtask.controller.keys import Inbox, Key, ResyncKey, TaskKey
 from backgroundtask.controller.settings import Settings
-from backgroundtask.controller.workqueue import WorkQueue
-from backgroundtask.errors import Blocked
+from backgroundtask.controller.workqueue import Priority, WorkQueue
+from backgroundtask.errors import Blocked, Busy, Expected, Paced
 from backgroundtask.kube.cache import Cache
 from backgroundtask.kube.client import Kube
 from backgroundtask.kube.events import Recorder
@@ -20,6 +21,8 @@ from backgroundtask.plan.names import Owner
 
 PATIENCE = 5
 """Failures in a row before a busy AWS or API server is worth a line in a status."""
+_LONG = 5.0
+"""Seconds until its turn that are worth a line in the status of an object that waits for it."""
 
 log = logging.getLogger("backgroundtask")
 """The operator's log. Its lines name tasks, reasons and ARNs; never env, never a whole spec."""
@@ -68,6 +71,21 @@ class Context:
             spec=spec,
             cluster=cluster,
             group=schedule_group(spec, self.settings.installation),
+        )
+
+    def is_worth_telling(self, key: Key, error: Expected) -> bool:
+        """Whether what keeps an object from its goal belongs into its status, or is over before anybody reads it."""
+        if isinstance(error, Paced):
+            return error.retry_after >= _LONG
+        return not isinstance(error, Busy) or self.queue.failures(key) >= PATIENCE
+
+    def pace(self, key: Key) -> AbstractContextManager[None]:
+        """Make the calls of a reconcile of `key`: its place in the lines at AWS's buckets is kept until it succeeds."""
+        is_idle = isinstance(key, ResyncKey) or self.queue.priority(key) is Priority.RESYNC
+        return self.clouds.pacing.work(
+            key,
+            share=key.namespace if isinstance(key, TaskKey) else "",
+            urgency=Urgency.RESYNC if is_idle else Urgency.CHANGE,
         )
 
     def cloud(self, site: Site) -> Cloud:

@@ -9,8 +9,9 @@ from dataclasses import dataclass, field
 from typing import assert_never
 
 from backgroundtask.api.metadata import ObjectMeta
-from backgroundtask.aws import Cloud
+from backgroundtask.aws import Cloud, Urgency, urgency
 from backgroundtask.controller.context import Context, log
+from backgroundtask.errors import Paced
 from backgroundtask.plan.changes import (
     Change,
     Create,
@@ -35,6 +36,7 @@ class Placed:
 
     revision: Revision
     schedules: dict[str, str] = field(default_factory=dict)
+    postponed: Paced | None = None  # what is to be retired waits for its turn
 
 
 class Holdings:
@@ -73,8 +75,7 @@ class Holdings:
             arn = self._write(change, placed.revision)
             if change.after is not None:
                 placed.schedules[change.after.name] = arn
-        for old in todo.retire:
-            self._cloud.ecs.deregister(old.arn)
+        placed.postponed = self._retire(todo.retire)
         return placed
 
     def switch_off(self) -> None:
@@ -87,13 +88,24 @@ class Holdings:
 
         What was done stays done where AWS refuses the rest: the next try goes on from there.
         """
-        end = teardown(self.observe(), str(self._owner))
-        for step in end.schedules:
-            self._write(step)
-        self._stop(self._running() | uses)
-        for revision in end.retire:
-            self._cloud.ecs.deregister(revision.arn)
-        self._stop(self._running() - uses)  # what a firing that was under way has started meanwhile
+        with urgency(Urgency.DELETE):
+            end = teardown(self.observe(), str(self._owner))
+            for step in end.schedules:
+                self._write(step)
+            self._stop(self._running() | uses)
+            for revision in end.retire:
+                self._cloud.ecs.deregister(revision.arn)
+            self._stop(self._running() - uses)  # what a firing that was under way has started meanwhile
+
+    def _retire(self, revisions: tuple[Revision, ...]) -> Paced | None:
+        """Nobody waits for it, so it lets everybody else go ahead."""
+        try:
+            with urgency(Urgency.RESYNC):
+                for old in revisions:
+                    self._cloud.ecs.deregister(old.arn)
+        except Paced as turn:
+            return turn
+        return None
 
     def _running(self) -> frozenset[str]:
         return frozenset(task.arn for task in self._cloud.ecs.tasks_of(self._site.cluster, self._owner.family))

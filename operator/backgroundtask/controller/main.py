@@ -11,7 +11,7 @@ from typing import assert_never
 
 import prometheus_client
 
-from backgroundtask.aws import Clouds
+from backgroundtask.aws import Clouds, Pacing, rates_of
 from backgroundtask.controller import metrics
 from backgroundtask.controller.context import Context, log
 from backgroundtask.controller.keys import Key, ResyncKey, TaskKey, TemplateKey
@@ -22,6 +22,7 @@ from backgroundtask.controller.templates import Templates
 from backgroundtask.controller.tracker import Tracker
 from backgroundtask.controller.watch import Watcher, watch
 from backgroundtask.controller.workers import Reconcile, Workers
+from backgroundtask.controller.workqueue import WorkQueue
 from backgroundtask.errors import Blocked
 from backgroundtask.kube.cache import Cache
 from backgroundtask.kube.client import connect
@@ -58,11 +59,18 @@ def run(settings: Settings) -> int:
 
 def _context(settings: Settings) -> Context:
     kube = connect(kubeconfig=settings.kubeconfig, context=settings.context, threads=settings.workers)
+    queue = WorkQueue[Key]()
     return Context(
         settings=settings,
         kube=kube,
+        queue=queue,
         cache=Cache(),
-        clouds=Clouds(installation=settings.installation, threads=settings.workers, on_call=metrics.aws_call),
+        clouds=Clouds(
+            installation=settings.installation,
+            threads=settings.workers,
+            on_call=metrics.aws_call,
+            pacing=Pacing(rates_of(settings.aws_rates), on_wait=metrics.aws_paced, on_turn=queue.add),
+        ),
         recorder=Recorder(kube, component="backgroundtask-operator"),
         cluster_uid=kube.cluster_uid(),
     )
@@ -84,7 +92,11 @@ def _dispatch(context: Context, tracker: Tracker) -> Reconcile:
             case _:
                 assert_never(key)
 
-    return reconcile
+    def paced(key: Key) -> None:
+        with context.pace(key):
+            reconcile(key)
+
+    return paced
 
 
 def _list(context: Context) -> None:

@@ -17,25 +17,19 @@ from backgroundtask.api.names import FINALIZER, PAUSED
 from backgroundtask.api.parsing import parse_task, read_metadata, read_task_parting, read_task_status
 from backgroundtask.api.run import BackgroundTaskRun
 from backgroundtask.controller import metrics
-from backgroundtask.controller.configure import LOOK_AGAIN, Memory, configure
-from backgroundtask.controller.context import PATIENCE, Context, log
+from backgroundtask.controller.configure import LOOK_AGAIN, configure
+from backgroundtask.controller.context import Context, log
 from backgroundtask.controller.holdings import Holdings
 from backgroundtask.controller.keys import Delivery, TaskKey, TemplateKey
 from backgroundtask.controller.ledger import Ends, Ledger
+from backgroundtask.controller.memory import Memory
 from backgroundtask.controller.statuses import write_status
 from backgroundtask.errors import Busy, Expected, Rejected
 from backgroundtask.kube.resource import RUNS, TASKS, Ref
 from backgroundtask.plan.desired import logs
 from backgroundtask.plan.moments import moment
 from backgroundtask.plan.runs import Kept, has_ended
-from backgroundtask.plan.status import (
-    Configured,
-    Refused,
-    Subject,
-    Unchanged,
-    condition_changes,
-    task_status,
-)
+from backgroundtask.plan.status import Configured, Refused, Subject, Unchanged, condition_changes, task_status
 
 _AFTER_SLOT = 1.0  # seconds: the task that the slot starts is then on its way, and both are told in one patch
 _STOPPED_BY = timedelta(minutes=3)  # a task that was asked to stop has had its two minutes by then, and ECS's seconds
@@ -89,7 +83,7 @@ class Tasks:
                 Kept(succeeded=task.spec.successful_runs_history_limit, failed=task.spec.failed_runs_history_limit)
             )
         self._next_look(key, configured, notes)
-        for trouble in filter(None, (unrecorded, *unended)):
+        for trouble in filter(None, (unrecorded, *unended, notes.memory.postponed)):
             raise trouble
 
     def _ledger(self, raw: Mapping[str, Any], metadata: ObjectMeta) -> Ledger:
@@ -101,9 +95,8 @@ class Tasks:
         return Ledger(self._context, metadata, logs=place, ends=self._ends, creates=creates)
 
     def _write(self, key: TaskKey, task: Subject, configured: Configured, runs: list[BackgroundTaskRun]) -> None:
-        if isinstance(configured, Refused) and isinstance(configured.error, Busy):
-            patient = self._context.queue.failures(key) < PATIENCE
-            configured = Unchanged() if patient else configured
+        if isinstance(configured, Refused) and not self._context.is_worth_telling(key, configured.error):
+            configured = Unchanged()
         after = task_status(task, configured, runs, now=self._context.now())
         raw = self._context.cache.task(key.namespace, key.name)
         if raw is None or raw["metadata"]["uid"] != task.metadata.uid:

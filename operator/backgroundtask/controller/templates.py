@@ -17,7 +17,7 @@ from backgroundtask.api.parsing import parse_template, read_metadata, read_templ
 from backgroundtask.api.template import TemplateSpec, TemplateStatus
 from backgroundtask.aws import Cloud, QueueFacts
 from backgroundtask.controller.configure import LOOK_AGAIN
-from backgroundtask.controller.context import PATIENCE, Context
+from backgroundtask.controller.context import Context
 from backgroundtask.controller.keys import TaskKey, TemplateKey
 from backgroundtask.controller.statuses import write_status
 from backgroundtask.controller.tracker import Tracker
@@ -147,7 +147,7 @@ class Templates:
             self._write(raw, {}, stalled(error.reason, error.message))
             self._context.queue.add_after(key, LOOK_AGAIN.total_seconds())
             return
-        if isinstance(error, Blocked) or self._context.queue.failures(key) >= PATIENCE:
+        if self._context.is_worth_telling(key, error):
             self._write(raw, {}, reconciling(error.reason, error.message, was_ready="False"))
         raise error
 

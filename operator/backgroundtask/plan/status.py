@@ -30,7 +30,7 @@ from backgroundtask.api.run import BackgroundTaskRun
 from backgroundtask.api.task import TaskSpec
 from backgroundtask.api.task_status import ScheduleStatus, TaskStatus
 from backgroundtask.cron import next_times, parse
-from backgroundtask.errors import Expected, Rejected
+from backgroundtask.errors import Expected, Paced, Rejected
 from backgroundtask.plan.changes import Desired
 from backgroundtask.plan.history import last_run, last_run_verdict, run_fields
 from backgroundtask.plan.moments import stamp
@@ -182,7 +182,7 @@ def _config_verdicts(spec: TaskSpec | None, configured: Configured) -> tuple[Ver
 def _refusal(error: Expected) -> tuple[Verdict, ...]:
     if isinstance(error, Rejected):
         return stalled(error.reason, error.message)
-    return reconciling(error.reason, error.message, was_ready="False")
+    return reconciling(error.reason, error.message, was_ready="Unknown" if isinstance(error, Paced) else "False")
 
 
 def _switched_off(spec: TaskSpec | None, error: Expected) -> Verdict:
