@@ -9,6 +9,7 @@ import threading
 from dataclasses import dataclass
 
 import boto3
+import botocore.session
 from botocore.client import BaseClient
 from botocore.credentials import (
     AssumeRoleCredentialFetcher,
@@ -21,6 +22,7 @@ from botocore.exceptions import NoCredentialsError
 from backgroundtask.aws.clients import Clients, OnCall, config_of, session_on, terse_loader
 from backgroundtask.aws.ecs import Ecs
 from backgroundtask.aws.errors import translated
+from backgroundtask.aws.fencing import BeforeWrite, fence
 from backgroundtask.aws.logs import LogGroups
 from backgroundtask.aws.pacing import Pace, Pacing
 from backgroundtask.aws.queues import Queues
@@ -55,6 +57,7 @@ class Clouds:
         region: str | None = None,
         threads: int = 8,
         on_call: OnCall | None = None,
+        before_write: BeforeWrite | None = None,
         pacing: Pacing | None = None,
     ) -> None:
         self.pacing = pacing or Pacing()
@@ -62,6 +65,7 @@ class Clouds:
         self._region = region
         self._threads = threads
         self._on_call = on_call
+        self._before_write = before_write
         self._lock = threading.Lock()
         self._loader = terse_loader()
         self._clouds: dict[tuple[str, str, str], Cloud] = {}
@@ -98,8 +102,14 @@ class Clouds:
     @property
     def _operator(self) -> boto3.Session:
         if self._own is None:
-            self._own = boto3.Session(botocore_session=session_on(self._loader, self._on_call))
+            self._own = boto3.Session(botocore_session=self._session())
         return self._own
+
+    def _session(self) -> botocore.session.Session:
+        session = session_on(self._loader, self._on_call)
+        if self._before_write is not None:
+            fence(session, self._before_write)
+        return session
 
     def _assumed(self, region: str, role: str, external_id: str) -> boto3.Session:
         source = self._operator.get_credentials()
@@ -112,7 +122,7 @@ class Clouds:
             # The session's name is in AWS's messages, which end in conditions: it never changes.
             extra_args={"RoleSessionName": f"bgt-{self._installation}", "ExternalId": external_id},
         )
-        session = session_on(self._loader, self._on_call)
+        session = self._session()
         session.register_component("credential_provider", CredentialResolver([_Assumed(fetcher)]))
         return boto3.Session(botocore_session=session)
 

@@ -12,7 +12,7 @@ from backgroundtask.errors import Busy
 from backgroundtask.kube.login import Credentials, login
 from backgroundtask.kube.refusal import is_conflict, refusal
 from backgroundtask.kube.resource import CONFLICT, EXPIRED, NAMESPACES, Answer, Body, Ref, Request, Resource
-from backgroundtask.kube.transport import OnCall, Transport, pooled, tell_nobody
+from backgroundtask.kube.transport import BeforeWrite, OnCall, Transport, pooled, tell_nobody, unfenced
 
 PAGE: Final = 500
 """Objects a page, client-go's own size."""
@@ -27,18 +27,24 @@ NAMES_ONLY: Final = "application/json;as=PartialObjectMetadataList;g=meta.k8s.io
 
 
 def connect(
-    *, kubeconfig: str | None = None, context: str | None = None, threads: int = 8, on_call: OnCall = tell_nobody
+    *,
+    kubeconfig: str | None = None,
+    context: str | None = None,
+    threads: int = 8,
+    on_call: OnCall = tell_nobody,
+    before_write: BeforeWrite = unfenced,
 ) -> "Kube":
     """A client for `threads` threads, with a pod's ServiceAccount or a kubeconfig; nothing is sent yet.
 
-    `on_call` is told of every request.
+    `on_call` is told of every request, `before_write` is asked before each that may change something.
 
     Raises:
         Blocked: no usable credentials; the message says what to provide.
 
     """
     identity = login(kubeconfig=kubeconfig, context=context)
-    return Kube(pooled(identity, connections=threads + OTHER_THREADS, on_call=on_call))
+    connections = threads + OTHER_THREADS
+    return Kube(pooled(identity, connections=connections, on_call=on_call, before_write=before_write))
 
 
 class Kube:

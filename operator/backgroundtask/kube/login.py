@@ -88,6 +88,14 @@ class Login:
         return header
 
 
+def own_namespace(service_account: Path = SERVICE_ACCOUNT) -> str:
+    """The namespace of the pod that we are; `default` outside of a pod."""
+    try:
+        return (service_account / "namespace").read_text(encoding="ascii").strip() or "default"
+    except (OSError, UnicodeDecodeError):
+        return "default"
+
+
 def login(
     *,
     kubeconfig: str | None = None,

@@ -63,7 +63,7 @@ BeforeWrite = Callable[[], None]
 """Asked right before a request that may change something is sent; where that must not be, it does not return."""
 
 
-def _unfenced() -> None:
+def unfenced() -> None:
     """Nobody else acts: every write may go."""
 
 
@@ -79,7 +79,7 @@ class Transport:
         rest: Rest,
         on_call: OnCall = tell_nobody,
         *,
-        before_write: BeforeWrite = _unfenced,
+        before_write: BeforeWrite = unfenced,
         timeouts: tuple[float, float] = (CONNECT_SECONDS, READ_SECONDS),
     ) -> None:
         self.login = login
@@ -131,7 +131,7 @@ def pooled(
     *,
     connections: int,
     on_call: OnCall = tell_nobody,
-    before_write: BeforeWrite = _unfenced,
+    before_write: BeforeWrite = unfenced,
     timeouts: tuple[float, float] = (CONNECT_SECONDS, READ_SECONDS),
 ) -> Transport:
     """A transport that keeps up to `connections` open; the rest is as `Transport` says."""
