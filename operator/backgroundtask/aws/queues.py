@@ -4,6 +4,7 @@ Standard queues: a message can come twice, and in any order. It is deleted only 
 deletion did not reach comes again. An empty answer to a receive proves nothing.
 """
 
+import json
 import threading
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -32,12 +33,17 @@ class Message:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class QueueFacts:
-    """How a queue is set up. Both times are in seconds; `has_redrive`: what nobody can read ends in another queue."""
+    """How a queue is set up. Both times are in seconds; `poison` is the ARN of where what nobody can read ends."""
 
     url: str
     visibility_timeout: int
     retention: int
-    has_redrive: bool
+    poison: str | None
+
+    @property
+    def has_redrive(self) -> bool:
+        """Whether what nobody can read ends in another queue."""
+        return self.poison is not None
 
 
 class Queues:
@@ -81,8 +87,20 @@ class Queues:
             url=url,
             visibility_timeout=int(facts["VisibilityTimeout"]),
             retention=int(facts["MessageRetentionPeriod"]),
-            has_redrive=bool(facts.get("RedrivePolicy")),
+            poison=json.loads(facts.get("RedrivePolicy", "{}")).get("deadLetterTargetArn"),
         )
+
+    @translated()
+    def waiting(self, arn: str) -> int:
+        """About how many messages can be received (SQS API, GetQueueAttributes: ApproximateNumberOfMessages).
+
+        Raises:
+            Rejected, Blocked: as `url`.
+        """
+        answer = self._clients.sqs.get_queue_attributes(
+            QueueUrl=self.url(arn), AttributeNames=["ApproximateNumberOfMessages"]
+        )
+        return int(answer["Attributes"]["ApproximateNumberOfMessages"])
 
     @translated()
     def receive(self, url: str, *, wait_seconds: int = LONGEST_POLL, most: int = _BATCH) -> list[Message]:

@@ -15,6 +15,7 @@ from backgroundtask.api.phases import ENDS
 from backgroundtask.aws import Cloud
 from backgroundtask.controller.context import Context, log
 from backgroundtask.controller.keys import Delivery, ResyncKey, TaskKey
+from backgroundtask.controller.poison import PoisonQueues
 from backgroundtask.controller.watch import Watcher, spread
 from backgroundtask.controller.workqueue import Priority
 from backgroundtask.errors import Expected
@@ -37,6 +38,7 @@ class Resync:
         self._context = context
         self._suspect = suspect
         self._watcher = Watcher(context)
+        self._poison = PoisonQueues()
         self._full_looks: dict[TaskKey, datetime] = {}  # when the next is due
 
     def reconcile(self, key: ResyncKey) -> None:
@@ -59,6 +61,7 @@ class Resync:
             self._heal(resource)
         for _, name in self._context.cache.keys(TEMPLATES):
             self._context.queue.add_after(ResyncKey(name), self._context.settings.resync, Priority.RESYNC)
+        self._poison.keep(queue for site, _ in self._places() for queue in _queues(site))
         tasks = {TaskKey(namespace, name) for namespace, name in self._context.cache.keys(TASKS)}
         for key in list(self._full_looks):
             if key not in tasks:
@@ -96,6 +99,7 @@ class Resync:
         revisions = _by_family(cloud.ecs.all_active_revisions(family_prefix(self._context.settings.installation)))
         for site in sites:
             self._look_at_tasks(site, groups[site.group], revisions)
+        self._poison.look(cloud, (queue for site in sites for queue in _queues(site)))
         trouble = [error for site in sites if (error := self._look_at_runs(cloud, site))]
         if trouble:
             raise trouble[0]
@@ -176,6 +180,10 @@ def _next_daily(key: TaskKey, now: datetime) -> datetime:
     day = _DAY.total_seconds()
     wait = (spread(str(key)) * day - now.timestamp()) % day
     return now + timedelta(seconds=wait or day)
+
+
+def _queues(site: Site) -> tuple[str, str]:
+    return site.spec.queues.events, site.spec.queues.ticks
 
 
 def _by_family(arns: Iterable[str]) -> dict[str, list[str]]:

@@ -50,8 +50,14 @@ def test_a_queue_that_is_not_there_is_for_someone_to_create(wire: Wire) -> None:
     assert caught.value.reason == "QueueNotFound"
 
 
-@pytest.mark.parametrize(("policy", "has_redrive"), [({"RedrivePolicy": '{"maxReceiveCount":"5"}'}, True), ({}, False)])
-def test_a_queue_tells_how_it_is_set_up(wire: Wire, policy: dict[str, str], has_redrive: bool) -> None:  # noqa: FBT001 - a column of the table
+@pytest.mark.parametrize(
+    ("policy", "poison"),
+    [
+        ({"RedrivePolicy": f'{{"maxReceiveCount":"5","deadLetterTargetArn":"{ARN}-poison"}}'}, f"{ARN}-poison"),
+        ({}, None),
+    ],
+)
+def test_a_queue_tells_how_it_is_set_up(wire: Wire, policy: dict[str, str], poison: str | None) -> None:
     wire.says("GetQueueUrl", {"QueueUrl": URL})
     wire.says(
         "GetQueueAttributes",
@@ -60,7 +66,16 @@ def test_a_queue_tells_how_it_is_set_up(wire: Wire, policy: dict[str, str], has_
 
     facts = Queues(wire.clients()).describe(ARN)
 
-    assert facts == QueueFacts(url=URL, visibility_timeout=60, retention=1209600, has_redrive=has_redrive)
+    assert facts == QueueFacts(url=URL, visibility_timeout=60, retention=1209600, poison=poison)
+    assert facts.has_redrive is (poison is not None)
+
+
+def test_what_waits_in_a_queue_is_counted_without_receiving_it(wire: Wire) -> None:
+    wire.says("GetQueueUrl", {"QueueUrl": URL})
+    wire.says("GetQueueAttributes", {"Attributes": {"ApproximateNumberOfMessages": "7"}})
+
+    assert Queues(wire.clients()).waiting(ARN) == 7
+    assert wire.operations() == ["GetQueueUrl", "GetQueueAttributes"]
 
 
 def test_a_message_has_its_receipt(wire: Wire) -> None:

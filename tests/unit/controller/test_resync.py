@@ -6,11 +6,12 @@ from typing import Any
 
 import pytest
 
+from backgroundtask.controller import metrics
 from backgroundtask.controller.keys import ResyncKey
-from backgroundtask.errors import Busy
+from backgroundtask.errors import Blocked, Busy
 from backgroundtask.kube.resource import RUNS, TASKS, TEMPLATES, Resource
 from fixtures.fake_process import Process
-from fixtures.fake_world import EVENTS, KEY, OWNER, World
+from fixtures.fake_world import EVENTS, KEY, OWNER, TICKS, World
 from fixtures.objects import CLUSTER
 
 RESYNC = 600
@@ -118,6 +119,59 @@ def test_what_is_switched_on_though_it_should_be_off_is_put_right(world: World) 
     rounds(world, 2)
 
     assert world.enabled() == {NAME: False}
+
+
+class TestPoison:
+    """What nobody could read waits for people: they are told that it is there."""
+
+    def counted(self, queue: str) -> float | None:
+        return metrics.REGISTRY.get_sample_value("bgt_poison_messages", {"queue": f"{queue}-poison"})
+
+    def test_what_waits_in_poison_queues_is_counted_with_each_look(self, world: World) -> None:
+        world.account.queues[EVENTS].poisoned = 3
+        rounds(world, 2)
+        assert (self.counted(EVENTS), self.counted(TICKS)) == (3, 0)
+
+        world.account.queues[EVENTS].poisoned = 0
+        rounds(world, 2)
+
+        assert self.counted(EVENTS) == 0
+
+    def test_a_queue_that_may_not_be_counted_is_missing_and_keeps_nothing_else(
+        self, world: World, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        rounds(world, 2)
+        world.trace.fail_next("queues.waiting", Blocked("AccessDenied", "Grant sqs:GetQueueAttributes."), times=100)
+        world.account.schedules.clear()
+
+        rounds(world, 3)
+
+        assert self.counted(EVENTS) is None
+        assert [line.getMessage() for line in caplog.records if "Cannot count" in line.getMessage()] == [
+            f"Cannot count what waits in {queue}-poison: Grant sqs:GetQueueAttributes."
+            for queue in sorted((EVENTS, TICKS))
+        ]
+        assert world.enabled() == {NAME: True}
+
+    def test_an_outage_leaves_the_last_count(self, world: World) -> None:
+        world.account.queues[EVENTS].poisoned = 3
+        rounds(world, 2)
+
+        world.trace.fail_next("queues.waiting", Busy("Throttled", "AWS throttles."), times=100)
+        rounds(world, 2)
+
+        assert self.counted(EVENTS) == 3
+
+    def test_the_queue_of_a_template_that_is_gone_is_forgotten(self, world: World) -> None:
+        rounds(world, 2)
+        assert self.counted(EVENTS) is not None
+
+        world.delete()
+        process(world).work()
+        world.delete(TEMPLATES, "default")
+        rounds(world, 2)
+
+        assert self.counted(EVENTS) is None
 
 
 class TestFullLook:
