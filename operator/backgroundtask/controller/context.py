@@ -45,6 +45,7 @@ class Context:
     queue: WorkQueue[Key] = field(default_factory=WorkQueue)
     inbox: Inbox = field(default_factory=Inbox)
     now: Callable[[], datetime] = _now
+    is_leading: Callable[[], bool] = lambda: True
 
     def owner(self, metadata: ObjectMeta) -> Owner:
         """Whose mark the AWS objects of a task bear."""

@@ -1,8 +1,11 @@
 """The controller as a process: what is started, in which order, and how it ends.
 
-The cluster is listed once before anything acts, so that no event meets an empty cache. On SIGTERM nothing new is taken
-up, the workers finish the keys that they hold, and what they stored is acknowledged, all within twenty seconds: two for
-kopf (`queueing.exit_timeout`), and those below. Whatever is cut off all the same is found by the next process.
+The cluster is listed once before anything acts, so that no event meets an empty cache. Of several processes one leads:
+the workers of the others wait, while their caches and queues follow the cluster as the leader's do.
+
+On SIGTERM nothing new is taken up, the workers finish the keys that they hold, what they stored is acknowledged, and
+the lease is given back: all within twenty seconds, two for kopf (`queueing.exit_timeout`), and those below. Whatever is
+cut off all the same is found by the next process.
 """
 
 import asyncio
@@ -12,9 +15,10 @@ from typing import assert_never
 import prometheus_client
 
 from backgroundtask.aws import Clouds, Pacing, rates_of
-from backgroundtask.controller import metrics
+from backgroundtask.controller import leadership, metrics
 from backgroundtask.controller.context import Context, log
 from backgroundtask.controller.keys import Key, ResyncKey, TaskKey, TemplateKey
+from backgroundtask.controller.leadership import Leadership
 from backgroundtask.controller.resync import Resync
 from backgroundtask.controller.settings import Settings
 from backgroundtask.controller.tasks import Tasks
@@ -33,6 +37,8 @@ FINISH = 12.0
 """Seconds for the keys in work, and for the long polls."""
 ACKNOWLEDGE = 2.0
 """Seconds for the messages that are stored, and as many for the Events for people."""
+RELEASE = 1.5
+"""Seconds to give the lease back."""
 
 
 def run(settings: Settings) -> int:
@@ -41,24 +47,40 @@ def run(settings: Settings) -> int:
     Raises:
         Expected: it cannot begin: no credentials, no CRDs, no rights.
     """
-    context = _context(settings)
+    leads = leadership.of(settings)
+    context = _context(settings, leads)
     tracker = Tracker(context)
     workers = Workers(context.queue, _dispatch(context, tracker), count=settings.workers)
     _list(context)
     _serve_metrics(settings.metrics_port)
-    metrics.measure(context.queue.depth)
+    metrics.measure(lambda: context.queue.depth() if leads.is_leading else (0, 0.0))
+    metrics.measure_lease(lambda: leads.is_leading, leads.renewed_seconds_ago)
     metrics.measure_events(lambda: context.recorder.dropped)
-    workers.start()
-    context.queue.add_after(ResyncKey(), settings.resync)
+    leads.start(lambda: _act(context, workers))
     try:
         asyncio.run(_watch(context))
     finally:
         finished = stop(context, tracker, workers)
+        leads.stop(release=finished, timeout=RELEASE)
     return 0 if finished else 1
 
 
-def _context(settings: Settings) -> Context:
-    kube = connect(kubeconfig=settings.kubeconfig, context=settings.context, threads=settings.workers)
+def _act(context: Context, workers: Workers) -> None:
+    """Work on all that was queued by now; the looks in bulk have their whole period before them."""
+    context.queue.add_after(ResyncKey(), context.settings.resync)
+    watcher = Watcher(context)
+    for _, template in context.cache.keys(TEMPLATES):
+        watcher.expect_look(template)
+    workers.start()
+
+
+def _context(settings: Settings, leads: Leadership) -> Context:
+    kube = connect(
+        kubeconfig=settings.kubeconfig,
+        context=settings.context,
+        threads=settings.workers,
+        before_write=leads.before_write,
+    )
     queue = WorkQueue[Key]()
     return Context(
         settings=settings,
@@ -70,9 +92,11 @@ def _context(settings: Settings) -> Context:
             threads=settings.workers,
             on_call=metrics.aws_call,
             pacing=Pacing(rates_of(settings.aws_rates), on_wait=metrics.aws_paced, on_turn=queue.add),
+            before_write=leads.before_write,
         ),
         recorder=Recorder(kube, component="backgroundtask-operator"),
         cluster_uid=kube.cluster_uid(),
+        is_leading=lambda: leads.is_leading,
     )
 
 

@@ -61,9 +61,13 @@ class Watcher:
 
     def _see_template(self, name: str, change: Change) -> None:
         self._context.queue.add(TemplateKey(name))
-        if change is Change.NEW:
-            first = spread(name) * self._context.settings.resync
-            self._context.queue.add_after(ResyncKey(name), first, Priority.RESYNC)
+        if change is Change.NEW and self._context.is_leading():
+            self.expect_look(name)
+
+    def expect_look(self, template: str) -> None:
+        """Have the first look at a template's AWS at its own time in the period."""
+        first = spread(template) * self._context.settings.resync
+        self._context.queue.add_after(ResyncKey(template), first, Priority.RESYNC)
 
     def _see_task(self, body: Body, change: Change) -> None:
         metadata = body["metadata"]

@@ -60,7 +60,7 @@ def tracker(context: Context, world: World, others: set[threading.Thread]) -> Tr
 def test_the_times_of_all_that_is_waited_for_fit_into_the_grace() -> None:
     kopfs_own = kopf.OperatorSettings().queueing.exit_timeout
 
-    assert kopfs_own + main.FINISH + 2 * main.ACKNOWLEDGE < GRACE
+    assert kopfs_own + main.FINISH + 2 * main.ACKNOWLEDGE + main.RELEASE < GRACE
 
 
 def test_what_is_in_work_is_finished_and_acknowledged_and_nothing_else_taken_up(
