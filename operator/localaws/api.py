@@ -26,6 +26,27 @@ _VIOLATION_CODES = {
 """What a service calls an input that violates its model, where that is not ValidationException."""
 
 
+_JUDGES_ITSELF = frozenset({"sqs"})
+"""Reported: services that word their own refusals of values outside an enumeration and of missing parameters."""
+
+_QUERY_CODES = {
+    "sqs": {
+        "QueueDoesNotExist": "AWS.SimpleQueueService.NonExistentQueue",
+        "QueueNameExists": "QueueAlreadyExists",
+        **{
+            name: f"AWS.SimpleQueueService.{name}"
+            for name in (
+                *("BatchEntryIdsNotDistinct", "BatchRequestTooLong", "EmptyBatchRequest", "InvalidBatchEntryId"),
+                *("MessageNotInflight", "PurgeQueueInProgress", "QueueDeletedRecently"),
+                *("TooManyEntriesInBatchRequest", "UnsupportedOperation"),
+            )
+        },
+    }
+}
+"""By service and error shape: the code in the query protocol, where it is another. Source: the awsQueryError traits of
+the service's Smithy model, which botocore's has lost."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Operation:
     """One operation: how its input is read, and where a REST protocol puts its members."""
@@ -90,6 +111,7 @@ class Api:
     content_type: str
     target_prefix: str
     operations: Mapping[str, Operation]
+    shapes_of_codes: Mapping[str, str] | None = None  # of a service that has told errors by query codes, and still does
 
     def operation(self, name: str) -> Operation:
         """The operation of a name.
@@ -110,7 +132,12 @@ def load(service: str) -> Api:
     Raises:
         ValueError: its model uses something that is not understood here.
     """
-    model = ServiceModel(Loader().load_service_model(service, "service-2"), service)
+    description = Loader().load_service_model(service, "service-2")
+    if service in _JUDGES_ITSELF:
+        for shape in description["shapes"].values():
+            shape.pop("enum", None)
+            shape.pop("required", None)
+    model = ServiceModel(description, service)
     protocol = model.metadata["protocol"]
     if protocol not in ("json", "rest-json"):
         raise ValueError(f"{service} speaks {protocol}; own services speak json or rest-json")
@@ -121,6 +148,7 @@ def load(service: str) -> Api:
         content_type=f"application/x-amz-json-{version}" if version else "application/json",
         target_prefix=model.metadata.get("targetPrefix", ""),
         operations={name: _operation(model, name) for name in model.operation_names},
+        shapes_of_codes=_shapes_of_codes(model) if "awsQueryCompatible" in model.metadata else None,
     )
 
 
@@ -138,6 +166,10 @@ def _operation(service: ServiceModel, name: str) -> Operation:
         error_statuses={e.error_code: e.metadata["error"]["httpStatusCode"] for e in _errors(model)} if rest else {},
         message_names={e.error_code: _message_member(e) for e in _errors(model)},
     )
+
+
+def _shapes_of_codes(model: ServiceModel) -> Mapping[str, str]:
+    return {code: shape for shape, code in _QUERY_CODES.get(model.service_name, {}).items()}
 
 
 def _errors(model: OperationModel) -> list[StructureShape]:

@@ -9,12 +9,37 @@ from __future__ import annotations
 import asyncio
 import datetime as dt
 import math
-from collections.abc import Coroutine, Sequence
+from collections.abc import Callable, Coroutine, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol, runtime_checkable
 
 Params = dict[str, Any]
 """Members of a botocore shape by their API names; timestamps are aware `datetime`s, blobs are `bytes`."""
+
+
+def _stays() -> bool:
+    return False
+
+
+def _unheard(_text: str) -> None:
+    return
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Caller:
+    """Who waits for the answer: a client on the other side of a connection, or, as it is by default, an AWS service.
+
+    `host` is host:port as the client wrote it, empty for a service; `gone` tells whether the client has left; `note`
+    adds a sentence to the call's entry in the journal.
+    """
+
+    host: str = ""
+    gone: Callable[[], bool] = _stays
+    note: Callable[[str], None] = _unheard
+
+
+INSIDE = Caller()
+"""An AWS service, which waits for every answer and reads no notes."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -27,6 +52,7 @@ class Call:
     region: str
     account: str
     principal: str = "client"  # or the AWS service that calls: "scheduler.amazonaws.com"
+    caller: Caller = INSIDE
     arrived: float = math.inf  # `time.monotonic()` at its arrival, before faults delayed it; without it: just now
 
 

@@ -1,4 +1,4 @@
-"""The surface for tests under `/_localaws/`: health, journal, faults, throttles, clock, events, images, rules, reset.
+"""The surface for tests under `/_localaws/`: health, journal, faults, throttles, clock, events, queues and so on.
 
 What only one service understands is under its name, and that service's business.
 
@@ -17,6 +17,7 @@ from localaws.contract import Controlled, NoSuchControlError
 from localaws.emission import parse_habits
 from localaws.journal import Query
 from localaws.protocol import Request, Response
+from localaws.sqs import habits
 from localaws.throttles import parse_limits
 from localaws.world import World
 
@@ -45,6 +46,8 @@ class Control:
             ("PUT", "throttles"): self._set_throttles,
             ("GET", "events"): self._event_habits,
             ("PUT", "events"): self._set_event_habits,
+            ("GET", "queues"): self._queues,
+            ("PUT", "queues"): self._set_queue_habits,
             ("GET", "clock"): self._clock,
             ("POST", "clock"): self._drive_clock,
             ("GET", "images"): self._images,
@@ -142,6 +145,16 @@ class Control:
         except ValueError as e:
             raise BadRequestError(str(e)) from e
         return await self._event_habits(request, rest)
+
+    async def _queues(self, _request: Request, _rest: str) -> dict[str, Any]:
+        return {**self._world.queues.habits.as_json(), "queues": self._world.queues.counts()}
+
+    async def _set_queue_habits(self, request: Request, rest: str) -> dict[str, Any]:
+        try:
+            self._world.queues.be(habits.parse_habits(_object(request)))
+        except ValueError as e:
+            raise BadRequestError(str(e)) from e
+        return await self._queues(request, rest)
 
     async def _clock(self, _request: Request, _rest: str) -> dict[str, Any]:
         clock = self._world.virtual_clock

@@ -28,7 +28,8 @@ class Entry:
     """One call.
 
     `outcome` is `pending`, `held`, `ok`, `dropped` or the code of the error that was answered; `effect` tells whether
-    the service did what was asked. `seconds` are real ones, from arrival to answer; `params` is JSON.
+    the service did what was asked. `seconds` are real ones, from arrival to answer; `params` is JSON. `notes` is what
+    the service has to say that its answer does not tell, such as a message that is delivered for the second time.
     """
 
     sequence: int
@@ -43,6 +44,11 @@ class Entry:
     effect: bool = False
     status: int = 0
     seconds: float = 0.0
+    notes: tuple[str, ...] = ()
+
+    def note(self, text: str) -> None:
+        """Add what the service has to say."""
+        self.notes += (text,)
 
     def as_json(self) -> dict[str, Any]:
         """The entry as `/_localaws/journal` answers it."""
@@ -60,6 +66,7 @@ class Entry:
             "effect": self.effect,
             "status": self.status,
             "seconds": round(self.seconds, 6),
+            "notes": list(self.notes),
         }
 
 

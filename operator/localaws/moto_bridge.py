@@ -1,8 +1,7 @@
 """moto behind localaws: every service that is not localaws' own, in process.
 
 moto is synchronous and not safe for threads, so one thread of its own answers one request after the other and the
-event loop never waits for it. moto's clock is the virtual one. A long poll of SQS waits here, on the event loop, and
-asks moto only when there is something to receive; so any number of pollers costs nothing while queues are empty.
+event loop never waits for it. moto's clock is the virtual one.
 
 Nothing else in localaws imports moto.
 """
@@ -12,9 +11,7 @@ from __future__ import annotations
 import asyncio
 import datetime as dt
 import functools
-import json
 import logging
-import time
 import warnings
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -27,15 +24,10 @@ from botocore.parsers import create_parser
 from botocore.serialize import create_serializer
 
 from localaws.contract import AwsError, Clock, Params
-from localaws.protocol import Request, Response, Target, error_code, scope
+from localaws.protocol import Request, Response, error_code, scope
 from localaws.validation import compile_input
 from localaws.violations import describe
 from localaws.wsgi import environ
-
-LOOK = 0.05
-"""Real seconds between two looks of a long poll at its queue."""
-
-LONGEST_POLL = 20
 
 _log = logging.getLogger(__name__)
 
@@ -43,7 +35,7 @@ Result = TypeVar("Result")
 
 
 class Moto:
-    """The services behind, for one account. `host` is host:port as clients reach this server; queue URLs bear it."""
+    """The services behind, for one account. `host` is host:port as clients reach this server."""
 
     def __init__(self, account: str, clock: Clock) -> None:
         self.account = account
@@ -65,11 +57,9 @@ class Moto:
         """Forget everything that all services behind hold."""
         await self._run(_reset)
 
-    async def answer(self, request: Request, target: Target, gone: Callable[[], bool]) -> Response:
-        """Answer a request as it came; a long poll of a client that is gone receives nothing."""
-        if (target.service, target.operation) == ("sqs", "ReceiveMessage"):
-            return await self._receive(request, target, gone)
-        return await self._asked(request)
+    async def answer(self, request: Request) -> Response:
+        """Answer a request as it came."""
+        return await self._run(lambda: self._ask(request))
 
     async def call(self, service: str, operation: str, params: Params, region: str) -> Params:
         """Call an operation with API-shaped parameters and return API-shaped output.
@@ -91,7 +81,7 @@ class Moto:
             headers={"Host": self.host, **wire["headers"], "Authorization": _signature(model.signing_name, region)},
             body=_body_bytes(wire["body"]),
         )
-        response = await self.answer(request, Target(service=service, operation=operation, region=region), bool)
+        response = await self.answer(request)
         told = {"status_code": response.status, "headers": response.headers, "body": response.body, "context": {}}
         parsed = create_parser(model.metadata["protocol"]).parse(told, operation_model.output_shape)  # type: ignore[arg-type]  # its None is an empty answer
         if response.status >= _BAD:
@@ -99,55 +89,6 @@ class Moto:
             raise AwsError(error.get("Code", "InternalFailure"), error.get("Message", ""), status=response.status)
         parsed.pop("ResponseMetadata", None)
         return parsed  # type: ignore[no-any-return]  # botocore's parser returns whatever the shape says
-
-    def queue_policy(self, region: str, name: str) -> str | None:
-        """The resource policy of a queue as JSON; None where it has none.
-
-        Raises:
-            AwsError: there is no such queue.
-        """
-        queue = self._queue(region, name)
-        if queue is None:
-            raise AwsError("AWS.SimpleQueueService.NonExistentQueue", "The specified queue does not exist.")
-        return queue.policy  # type: ignore[no-any-return]  # moto ships no types
-
-    async def _receive(self, request: Request, target: Target, gone: Callable[[], bool]) -> Response:
-        params = target.params or json.loads(request.body)
-        name = str(params.get("QueueUrl") or request.path).rpartition("/")[2]
-        seconds = self._poll_seconds(params, target.region, name)
-        if not 0 < seconds <= LONGEST_POLL:
-            return await self._asked(request)
-        once = _without_wait(request, params)
-        end = time.monotonic() + seconds
-        while True:
-            while time.monotonic() < end and not self._receivable(target.region, name):
-                await asyncio.sleep(LOOK)
-                if gone():
-                    return Response(status=200, headers={}, body=b"")
-            response = await self._asked(once)
-            if time.monotonic() >= end or response.status >= _BAD or _has_messages(response):
-                return response
-            await asyncio.sleep(LOOK)
-
-    def _poll_seconds(self, params: Params, region: str, name: str) -> int:
-        queue = self._queue(region, name)
-        default = queue.receive_message_wait_time_seconds if queue else 0
-        try:
-            return int(params.get("WaitTimeSeconds", default))
-        except (TypeError, ValueError):
-            return 0  # moto tells the client what is wrong with it
-
-    def _receivable(self, region: str, name: str) -> bool:
-        queue = self._queue(region, name)
-        return queue is None or any(m.visible and not m.delayed for m in list(queue._messages))  # noqa: SLF001  # its public property builds a list of all of them
-
-    def _queue(self, region: str, name: str) -> Any:  # noqa: ANN401  # moto ships no types
-        from moto.sqs.models import sqs_backends  # noqa: PLC0415  # moto is imported when it is used
-
-        return sqs_backends[self.account][region].queues.get(name)
-
-    async def _asked(self, request: Request) -> Response:
-        return await self._run(lambda: self._ask(request))
 
     async def _run(self, work: Callable[[], Result]) -> Result:
         self.under_way += 1
@@ -227,16 +168,3 @@ def _body_bytes(body: Any) -> bytes:  # noqa: ANN401  # botocore: text, bytes or
     if isinstance(body, dict):
         return urlencode(body).encode()
     return body.encode() if isinstance(body, str) else bytes(body or b"")
-
-
-def _without_wait(request: Request, params: Params) -> Request:
-    if "X-Amz-Target" in request.headers:
-        body = json.dumps({**params, "WaitTimeSeconds": 0})
-    else:
-        body = urlencode({"Action": "ReceiveMessage", **params, "WaitTimeSeconds": 0})
-    headers = {name: value for name, value in request.headers.items() if name.lower() != "content-length"}
-    return Request(method=request.method, path=request.path, query=request.query, headers=headers, body=body.encode())
-
-
-def _has_messages(response: Response) -> bool:
-    return b'"Messages"' in response.body or b"<Message>" in response.body

@@ -1,6 +1,6 @@
 """The AWS wire protocols: whom a request means, how parameters are read, how answers and errors are written.
 
-Own services speak json 1.1 and rest-json. Errors can be written in every protocol, because faults hit every service.
+Own services speak json and rest-json. Errors can be written in every protocol, because faults hit every service.
 Knows nothing of the HTTP server and of what operations mean. Source: Smithy's protocol tests, and botocore's parsers.
 """
 
@@ -25,6 +25,7 @@ _QUERY_SCOPE = re.compile(r"X-Amz-Credential=([^&]+)")
 _AGENT = re.compile(r"\bapp/(\S+)")
 _SIGNING_NAMES = {"eventbridge": "events"}
 _FORM = "application/x-www-form-urlencoded"
+_SERVER_ERROR = 500
 _REST_XML = frozenset({"", "s3", "route53", "cloudfront"})
 """Signing names of what speaks rest-xml; an unsigned request is taken for one to S3."""
 
@@ -84,6 +85,8 @@ def own_operation(api: Api, request: Request) -> tuple[Operation, Params]:
         AwsError: UnknownOperationException.
     """
     if api.protocol == "json":
+        if "X-Amz-Target" not in request.headers:
+            raise AwsError("UnknownOperationException", f"{api.service} is spoken to in JSON, with X-Amz-Target")
         return api.operation(request.headers.get("X-Amz-Target", "").rpartition(".")[2]), {}
     query = parse_qsl(request.query, keep_blank_values=True)
     for operation in api.operations.values():
@@ -94,6 +97,11 @@ def own_operation(api: Api, request: Request) -> tuple[Operation, Params]:
         if params is not None:
             return operation, params
     raise AwsError("UnknownOperationException", f"{api.service} has nothing at {request.path}", status=404)
+
+
+def is_form(request: Request) -> bool:
+    """Whether a request speaks the query protocol, whose errors are XML."""
+    return request.headers.get("Content-Type", "").startswith(_FORM)
 
 
 def read_body(body: bytes) -> Params:
@@ -126,11 +134,16 @@ def write_error(api: Api, operation: Operation | None, error: AwsError) -> Respo
     request_id = _request_id()
     message_name = operation.message_name(error) if operation else "message"
     members = {"__type": error.code, message_name: error.message, **error.fields}
+    headers = {"Content-Type": api.content_type, "x-amzn-RequestId": request_id, "x-amzn-ErrorType": error.code}
     if api.protocol == "rest-json":
         del members["__type"]
+    if api.shapes_of_codes is not None:
+        # Smithy, awsQueryCompatible: the body names the shape, and the header the code that clients know
+        members["__type"] = f"com.amazonaws.{api.service}#{api.shapes_of_codes.get(error.code, error.code)}"
+        headers["x-amzn-query-error"] = f"{error.code};{'Sender' if error.status < _SERVER_ERROR else 'Receiver'}"
     return Response(
         status=operation.status_of(error) if operation else error.status,
-        headers={"Content-Type": api.content_type, "x-amzn-RequestId": request_id, "x-amzn-ErrorType": error.code},
+        headers=headers,
         body=json.dumps(members, default=_wire_value).encode(),
         error=error.code,
     )
@@ -139,7 +152,7 @@ def write_error(api: Api, operation: Operation | None, error: AwsError) -> Respo
 def write_foreign_error(request: Request, error: AwsError) -> Response:
     """An error of a service behind moto, in the protocol that the request speaks."""
     request_id = _request_id()
-    form = request.headers.get("Content-Type", "").startswith(_FORM)
+    form = is_form(request)
     if not form and scope(request, "")[0] not in _REST_XML:
         kind = request.headers.get("Content-Type", "application/json")
         body = json.dumps({"__type": error.code, "message": error.message})
@@ -164,7 +177,7 @@ def foreign_target(request: Request, default_region: str) -> Target:
             region=region,
             params=_json_or_empty(request.body),
         )
-    if request.headers.get("Content-Type", "").startswith(_FORM):
+    if is_form(request):
         form: Params = dict(parse_qsl(request.body.decode(errors="replace"), keep_blank_values=True))
         return Target(service=name, operation=form.pop("Action", ""), region=region, params=form)
     operation = f"{request.method} {request.path}"

@@ -87,6 +87,10 @@ class Running:
         habits = {"deliver-twice": deliver_twice, "reorder": reorder, "late-seconds": late, "seed": seed}
         self.control("PUT", "events", habits)
 
+    def set_queue_habits(self, *, deliver_twice: float = 0, reorder: float = 0, seed: int = 0) -> None:
+        """Say which part of the messages standard queues deliver twice, and which part of the receives out of order."""
+        self.control("PUT", "queues", {"deliver-twice": deliver_twice, "reorder": reorder, "seed": seed})
+
     def advance(self, seconds: float) -> None:
         """Move the clock forward; returns when what was due on the way has been done."""
         self.control("POST", "clock", {"advance": seconds})

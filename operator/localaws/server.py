@@ -17,7 +17,7 @@ from aiohttp.http_parser import RawRequestMessage
 from aiohttp.web_protocol import RequestHandler
 
 from localaws import api, control, protocol
-from localaws.contract import AwsError, Params
+from localaws.contract import AwsError, Caller, Params
 from localaws.passage import Dropped
 from localaws.protocol import Request, Response
 from localaws.world import World
@@ -108,7 +108,7 @@ class Server:
         try:
             operation, located = protocol.own_operation(own, request)
         except AwsError as e:
-            return protocol.write_error(own, None, e)
+            return _unknown(own, request, e)
         entry = self._world.passage.arrive(
             service=own.service,
             operation=operation.name,
@@ -119,10 +119,11 @@ class Server:
         )
 
         arrived = time.monotonic()
+        caller = Caller(host=request.headers.get("Host", ""), gone=gone, note=entry.note)
 
         async def effect() -> Params:
             params = {**protocol.read_body(request.body), **located}
-            return await self._world.serve(operation, params, region=region, arrived=arrived)
+            return await self._world.serve(operation, params, region=region, caller=caller, arrived=arrived)
 
         try:
             return protocol.write_output(own, await self._world.passage.take(entry, effect, gone=gone))
@@ -148,7 +149,7 @@ class Server:
         )
 
         async def effect() -> Response:
-            response = await self._world.moto.answer(request, target, gone)
+            response = await self._world.moto.answer(request)
             if response.error:
                 entry.outcome, entry.status = response.error, response.status
             return response
@@ -175,6 +176,13 @@ async def _invite_body(http: web.BaseRequest) -> None:
     # boto3 sends the body of an upload to S3 only after this line, or after a second of waiting for it.
     await http.writer.write(b"HTTP/1.1 100 Continue\r\n\r\n")
     http.writer.output_size = 0
+
+
+def _unknown(own: api.Api, request: Request, error: AwsError) -> Response:
+    """The answer to a request that means no operation; one in the query protocol is told so in its XML."""
+    if protocol.is_form(request):
+        return protocol.write_foreign_error(request, error)
+    return protocol.write_error(own, None, error)
 
 
 def _params_text(body: bytes, located: Params) -> bytes:

@@ -1,4 +1,4 @@
-"""Which services are localaws' own, besides EventBridge, which the world itself sends events through."""
+"""Which services are localaws' own, besides EventBridge and SQS, which the world itself sends through."""
 
 from __future__ import annotations
 

@@ -16,7 +16,7 @@ from typing import Any
 from localaws import api
 from localaws.background import Background
 from localaws.clock import VirtualClock
-from localaws.contract import AwsError, Call, Clock, Params, Service
+from localaws.contract import INSIDE, AwsError, Call, Caller, Clock, Params, Service
 from localaws.emission import Emission, Habits
 from localaws.events import EventsService
 from localaws.events.policy import Access, allows
@@ -24,6 +24,7 @@ from localaws.faults import Faults
 from localaws.journal import Journal
 from localaws.moto_bridge import Moto
 from localaws.passage import Dropped, Passage
+from localaws.sqs import SqsService
 from localaws.throttles import Throttles
 
 LOG_BATCH = 10_000
@@ -67,7 +68,8 @@ class World:
     def _populate(self) -> None:
         self.images: dict[str, list[str] | None] = {image: list(it) for image, it in self._settings.images.items()}
         self.events = EventsService(self)
-        services = [self.events, *(factory(self) for factory in self._factories)]
+        self.queues = SqsService(self)
+        services: list[Service] = [self.events, self.queues, *(factory(self) for factory in self._factories)]
         self.services: dict[str, Service] = {service.name: service for service in services}
 
     async def start(self) -> None:
@@ -128,9 +130,10 @@ class World:
         *,
         region: str,
         principal: str = "client",
+        caller: Caller = INSIDE,
         arrived: float = math.inf,
     ) -> Params:
-        """Let an own service answer: read and validate `raw`, then handle it; `arrived` is as in `contract.Call`.
+        """Let an own service answer: read and validate `raw`, then handle it; the rest is as in `contract.Call`.
 
         Raises:
             AwsError: what AWS would answer.
@@ -142,6 +145,7 @@ class World:
             region=region,
             account=self.account,
             principal=principal,
+            caller=caller,
             arrived=arrived,
         )
         return await self.services[operation.service].handle(call)
@@ -164,7 +168,7 @@ class World:
             AwsError: AccessDenied, or what SQS answered.
         """
         region, account, name = queue_arn.split(":")[3:6]
-        params: Params = {"QueueUrl": f"http://{self.moto.host}/{account}/{name}", "MessageBody": body}
+        params: Params = {"QueueUrl": f"https://sqs.{region}.amazonaws.com/{account}/{name}", "MessageBody": body}
         if attributes:
             params["MessageAttributes"] = {k: {"DataType": "String", "StringValue": v} for k, v in attributes.items()}
         if group:
@@ -173,7 +177,9 @@ class World:
         async def effect() -> Params:
             if source_arn and not self._may_send(queue_arn, principal, source_arn):
                 raise AwsError("AccessDenied", f"Access to {queue_arn} is denied for {principal}", status=403)
-            return await self.moto.call("sqs", "SendMessage", params, region)
+            return await self.serve(
+                api.load("sqs").operation("SendMessage"), params, region=region, principal=principal
+            )
 
         await self._pass("sqs", "SendMessage", params, region=region, principal=principal, effect=effect)
 
@@ -232,7 +238,7 @@ class World:
             source_arn=source_arn,
             source_account=self.account,
         )
-        return allows(self.moto.queue_policy(region, name), access)
+        return allows(self.queues.policy(region, name), access)
 
     def _stirs(self) -> int:
         return self.virtual_clock.changes + self._calls
