@@ -104,9 +104,19 @@ def main(
     if rate < 0:
         raise click.BadParameter("must not be below 0", param_hint="--rate")
     settings = Settings(account=account, region=region, rate=rate, images=images)
+    _wait_for_children_on_the_loop()
     asyncio.run(_serve(settings, host=host, port=port, ready_file=ready_file, die_with_parent=die_with_parent))
     if ready_file is not None:
         ready_file.unlink(missing_ok=True)
+
+
+def _wait_for_children_on_the_loop() -> None:
+    # Before Python 3.12 asyncio waits for each process in a thread of its own, and tasks are many processes.
+    if sys.version_info >= (3, 12) or not hasattr(os, "pidfd_open"):
+        return
+    with contextlib.suppress(OSError):  # the kernel does not know how
+        os.close(os.pidfd_open(os.getpid()))
+        asyncio.get_event_loop_policy().set_child_watcher(asyncio.PidfdChildWatcher())
 
 
 async def _serve(settings: Settings, *, host: str, port: int, ready_file: Path | None, die_with_parent: bool) -> None:

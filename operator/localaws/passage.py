@@ -6,6 +6,7 @@ Knows nothing of what the call does: that is the `effect` it is given.
 from __future__ import annotations
 
 import asyncio
+import sys
 import time
 from collections.abc import Awaitable, Callable
 from typing import TypeVar
@@ -44,10 +45,10 @@ class Passage:
                 time=self._clock.now(),
                 service=service,
                 operation=operation,
-                region=region,
+                region=sys.intern(region),  # each call brings its own copy, and the journal keeps many
                 principal=principal,
                 params=params,
-                agent=agent,
+                agent=sys.intern(agent),
             )
         )
 
