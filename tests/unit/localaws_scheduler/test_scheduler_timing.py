@@ -92,6 +92,33 @@ def test_daylight_saving(expression: str, slots: list[str], why: str) -> None:
     assert first(timing(expression, "Europe/Berlin", anchor=before)) == slots, why
 
 
+@pytest.mark.parametrize(
+    ("name", "change", "why"),
+    [
+        ("Europe/Berlin", "2026-03-29T01:00", "an hour is skipped at two"),
+        ("Europe/Berlin", "2026-10-25T01:00", "an hour is repeated at three"),
+        ("America/Havana", "2026-03-08T05:00", "midnight itself is skipped"),
+        ("America/Havana", "2026-11-01T05:00", "midnight itself is repeated"),
+        ("Australia/Lord_Howe", "2026-10-03T15:30", "half an hour is skipped"),
+        ("Australia/Lord_Howe", "2027-04-03T15:00", "half an hour is repeated"),
+        ("Asia/Kathmandu", "2026-05-01T00:00", "no clock changes, and the offset is no whole hour"),
+    ],
+)
+def test_a_cron_fires_each_local_time_that_clocks_show_when_they_show_it_first(
+    name: str, change: str, why: str
+) -> None:
+    start = dt.datetime.fromisoformat(f"{change}+00:00") - dt.timedelta(hours=4)
+    minutes = [start + dt.timedelta(minutes=n) for n in range(-120, 480)]
+    shown: dict[dt.datetime, dt.datetime] = {}
+    for minute in minutes:
+        shown.setdefault(minute.astimezone(time_zone(name)).replace(tzinfo=None), minute)
+    wanted = [moment for local, moment in shown.items() if local.minute % 10 == 0 and moment > start]
+
+    found = first(timing("cron(0/10 * * * ? *)", name, anchor=start), len(wanted))
+
+    assert found == [f"{moment:%Y-%m-%dT%H:%M:%S}" for moment in sorted(wanted)], why
+
+
 @pytest.mark.parametrize("name", ["Europe/Foo", "europe/berlin", "../etc/passwd", "+01:00", ""])
 def test_a_zone_that_tzdata_does_not_have_is_refused(name: str) -> None:
     with pytest.raises(ValueError, match="not an IANA time zone"):
