@@ -92,8 +92,8 @@ class Health:
         """The watches of all kinds have begun."""
         self._missing.pop("watched", None)
 
-    def called(self, _: str, __: str, code: str) -> None:
-        """The API server was asked (`kube.transport.OnCall`): a sign of life, unless nobody or an outage answered."""
+    def called(self, code: str) -> None:
+        """The API server was asked, `code` is the HTTP status: a sign of life, unless an outage answered, or nobody."""
         if code.isdigit() and int(code) < 500:  # noqa: PLR2004 - HTTP's server errors begin there
             self.api_server.beat()
 
@@ -142,11 +142,12 @@ async def keep_beating(loop: Pulse) -> None:
         metrics.LOOP_LAG.observe(max(time.monotonic() - asked - BEAT, 0.0))
 
 
-def keep_asking(api_server: Pulse, ask: Callable[[], object], stopping: threading.Event) -> threading.Thread:
-    """Start a thread that asks the API server where nobody else does: a quiet cluster is no outage. Ends by `stopping`.
+def keep_asking(api_server: Pulse, ask: Callable[[], object]) -> Callable[[], None]:
+    """Start a thread that asks the API server where nobody else does: a quiet cluster is no outage. Answers its end.
 
     What is answered is told where the answer arrives (`Health.called`).
     """
+    stopping = threading.Event()
 
     def work() -> None:
         while not stopping.wait(LONGEST_UNANSWERED / 3):
@@ -160,6 +161,5 @@ def keep_asking(api_server: Pulse, ask: Callable[[], object], stopping: threadin
             except Exception:  # noqa: BLE001 - a thread that ended would turn a bug into an outage
                 log.exception("Cannot ask whether the API server answers")
 
-    thread = threading.Thread(target=work, name="api-server-pulse", daemon=True)
-    thread.start()
-    return thread
+    threading.Thread(target=work, name="api-server-pulse", daemon=True).start()
+    return stopping.set

@@ -34,6 +34,10 @@ class Leadership(Protocol):
     def is_leading(self) -> bool:
         """Whether this process may act now."""
 
+    @property
+    def is_candidate(self) -> bool:
+        """Whether this process leads, or may still begin to; not where the thread that sees to it has ended."""
+
     def renewed_seconds_ago(self) -> float | None:
         """Seconds since the last successful renewal of our lease began; None before the first."""
 
@@ -65,6 +69,7 @@ def of(settings: Settings) -> Leadership:
         namespace=settings.lease_namespace or own_namespace(),
         name=f"bgt-{settings.installation}",
         deadline=settings.renew_deadline,
+        on_call=metrics.api_call,
     )
     identity = f"{socket.gethostname()}_{uuid.uuid4()}"
     return Elected(
@@ -78,6 +83,7 @@ class Sole:
     """The leadership of a process that is alone: it leads from its start to its end."""
 
     is_leading = True
+    is_candidate = True
 
     def renewed_seconds_ago(self) -> float | None:
         """There is no lease."""
@@ -121,6 +127,11 @@ class Elected:
     def is_leading(self) -> bool:
         """Whether the lease is ours, and was renewed in time."""
         return self._leads and self._fence.remaining() > 0.0
+
+    @property
+    def is_candidate(self) -> bool:
+        """Whether the thread lives, or is not needed yet or any more."""
+        return self._thread.ident is None or self._thread.is_alive() or self._stopping.is_set()
 
     def renewed_seconds_ago(self) -> float | None:
         """Seconds since the last successful renewal began; None where we never led."""

@@ -10,13 +10,15 @@ cut off all the same is found by the next process.
 
 import asyncio
 import time
+from functools import partial
 from typing import assert_never
 
 import prometheus_client
 
 from backgroundtask.aws import Clouds, Pacing, rates_of
-from backgroundtask.controller import leadership, metrics
+from backgroundtask.controller import leadership, metrics, probes
 from backgroundtask.controller.context import Context, log
+from backgroundtask.controller.health import Health, keep_asking, keep_beating
 from backgroundtask.controller.keys import Key, ResyncKey, TaskKey, TemplateKey
 from backgroundtask.controller.leadership import Leadership
 from backgroundtask.controller.resync import Resync
@@ -47,18 +49,23 @@ def run(settings: Settings) -> int:
     Raises:
         Expected: it cannot begin: no credentials, no CRDs, no rights.
     """
+    health = Health()
+    probes.serve(settings.health_port, health)
     leads = leadership.of(settings)
-    context = _context(settings, leads)
+    context = _context(settings, leads, health)
     tracker = Tracker(context)
     workers = Workers(context.queue, _dispatch(context, tracker), count=settings.workers)
+    health.follow(workers, leads)
     _list(context)
+    health.listed()
     _serve_metrics(settings.metrics_port)
     metrics.measure(lambda: context.queue.depth() if leads.is_leading else (0, 0.0))
     metrics.measure_lease(lambda: leads.is_leading, leads.renewed_seconds_ago)
     metrics.measure_events(lambda: context.recorder.dropped)
+    keep_asking(health.api_server, context.kube.cluster_uid)
     leads.start(lambda: _act(context, workers))
     try:
-        asyncio.run(_watch(context))
+        asyncio.run(_watch(context, health))
     finally:
         finished = stop(context, tracker, workers)
         leads.stop(release=finished, timeout=RELEASE)
@@ -74,12 +81,13 @@ def _act(context: Context, workers: Workers) -> None:
     workers.start()
 
 
-def _context(settings: Settings, leads: Leadership) -> Context:
+def _context(settings: Settings, leads: Leadership, health: Health) -> Context:
     kube = connect(
         kubeconfig=settings.kubeconfig,
         context=settings.context,
         threads=settings.workers,
         before_write=leads.before_write,
+        on_call=partial(_told, health),
     )
     queue = WorkQueue[Key]()
     return Context(
@@ -145,15 +153,22 @@ def _serve_metrics(port: int) -> None:
         raise Blocked("PortUnavailable", f"Port {port} of /metrics cannot be used: {e.strerror}.") from e
 
 
-async def _watch(context: Context) -> None:
+def _told(health: Health, resource: str, verb: str, code: str) -> None:
+    metrics.api_call(resource, verb, code)
+    health.called(code)
+
+
+async def _watch(context: Context, health: Health) -> None:
     ready = asyncio.Event()
-    telling = asyncio.create_task(_tell_ready(ready))
+    beside = [asyncio.create_task(one) for one in (_tell_ready(ready, health), keep_beating(health.loop))]
     await watch(context, ready=ready)
-    telling.cancel()
+    for one in beside:
+        one.cancel()
 
 
-async def _tell_ready(ready: asyncio.Event) -> None:
+async def _tell_ready(ready: asyncio.Event, health: Health) -> None:
     await ready.wait()
+    health.watched()
     log.info("Controller is ready")
 
 

@@ -14,7 +14,7 @@ from typing import Any, Final, Self
 from backgroundtask.kube.login import login
 from backgroundtask.kube.refusal import refusal
 from backgroundtask.kube.resource import CONFLICT, LEASES, Answer, Body, Request
-from backgroundtask.kube.transport import Transport, pooled
+from backgroundtask.kube.transport import OnCall, Transport, pooled, tell_nobody
 
 NOBODY: Final = ""
 """The holder of a lease that was given back."""
@@ -140,15 +140,26 @@ class Lease:
         return Request("update", LEASES, self._namespace, self._name, body=body)
 
 
-def connect(*, kubeconfig: str | None, context: str | None, namespace: str, name: str, deadline: float) -> Lease:
+def connect(
+    *,
+    kubeconfig: str | None,
+    context: str | None,
+    namespace: str,
+    name: str,
+    deadline: float,
+    on_call: OnCall = tell_nobody,
+) -> Lease:
     """A Lease over a connection and credentials of its own, for a holder that has to renew within `deadline` seconds.
+
+    `on_call` is told of every request.
 
     Raises:
         Blocked: no usable credentials.
     """
     own = login(kubeconfig=kubeconfig, context=context)
     seconds = deadline / _PARTS
-    return Lease(pooled(own, connections=1, timeouts=(seconds, seconds)), namespace=namespace, name=name)
+    transport = pooled(own, connections=1, on_call=on_call, timeouts=(seconds, seconds))
+    return Lease(transport, namespace=namespace, name=name)
 
 
 def _done(request: Request, answer: Answer) -> Body:

@@ -69,7 +69,7 @@ class Process:
 
     def lives(self) -> None:
         self.health.loop.beat()
-        self.health.called("namespaces", "get", "200")
+        self.health.called("200")
 
     def wrong(self) -> tuple[set[str], set[str]]:
         """The checks that fail: of being alive, of being ready."""
@@ -82,7 +82,7 @@ class Process:
 def _wait(seconds: float) -> Callable[[Process], None]:
     def wait(process: Process) -> None:
         process.clock.now += seconds
-        process.health.called("namespaces", "get", "200")
+        process.health.called("200")
 
     return wait
 
@@ -91,7 +91,7 @@ def _unanswered(seconds: float, code: str) -> Callable[[Process], None]:
     def ask(process: Process) -> None:
         process.clock.now += seconds
         process.health.loop.beat()
-        process.health.called("backgroundtasks", "list", code)
+        process.health.called(code)
 
     return ask
 
@@ -144,7 +144,7 @@ def test_a_process_that_begins_is_alive_and_not_ready_until_it_has_seen_the_clus
     assert all(health.ready().values())
 
     health.follow(Crew(), Lead())
-    health.called("backgroundtasks", "list", "200")
+    health.called("200")
     said = [health.ready()["caches"]]
     health.listed()
     said.append(health.ready()["caches"])
@@ -171,24 +171,22 @@ def test_a_loop_tells_that_it_goes_on_and_how_late_it_is(monkeypatch: pytest.Mon
 
 def test_a_quiet_api_server_is_asked_and_its_refusals_and_bugs_end_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(health_module, "LONGEST_UNANSWERED", 0.003)
-    errors, asked, stopping = [Busy("Unreachable", "no"), KeyError("a bug")], threading.Event(), threading.Event()
+    errors, asked = [Busy("Unreachable", "no"), KeyError("a bug")], threading.Event()
 
     def ask() -> None:
         if errors:
             raise errors.pop()
         asked.set()
 
-    thread = keep_asking(Pulse(Clock()), ask, stopping)
+    stop = keep_asking(Pulse(Clock()), ask)
 
     assert asked.wait(SOON)
-    stopping.set()
-    thread.join(SOON)
-    assert not thread.is_alive()
+    stop()
 
 
 def test_one_that_answers_others_is_not_asked(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(health_module, "LONGEST_UNANSWERED", 0.003)
-    clock, asked, stopping = Clock(), threading.Event(), threading.Event()
+    clock, asked = Clock(), threading.Event()
     pulse, looks = Pulse(clock), threading.Semaphore(0)
     pulse.beat()
     age = pulse.age
@@ -198,7 +196,7 @@ def test_one_that_answers_others_is_not_asked(monkeypatch: pytest.MonkeyPatch) -
         return age()
 
     monkeypatch.setattr(pulse, "age", counted)
-    thread = keep_asking(pulse, asked.set, stopping)
+    stop = keep_asking(pulse, asked.set)
     for _ in range(3):
         assert looks.acquire(timeout=SOON)
     assert not asked.is_set()
@@ -206,8 +204,7 @@ def test_one_that_answers_others_is_not_asked(monkeypatch: pytest.MonkeyPatch) -
     clock.now += 1.0
 
     assert asked.wait(SOON)
-    stopping.set()
-    thread.join(SOON)
+    stop()
 
 
 class TestProbes:

@@ -21,6 +21,7 @@ NAMES = {
     "bgt_poison_messages",
     "bgt_loop_lag_seconds",
     "bgt_build_info",
+    "bgt_aws_paced_seconds",
     "bgt_leader",
     "bgt_lease_transitions",
     "bgt_lease_renewed_seconds_ago",
