@@ -346,7 +346,7 @@ def test_a_bad_entry_fails_by_itself(aws: Running, entry: dict[str, str], code: 
     ("settings", "code", "said"),
     [
         ({"EventPattern": '{"source": "shop"}'}, "InvalidEventPatternException", "must be an object or an array"),
-        ({"ScheduleExpression": "rate(1 minute)"}, "ValidationException", "use EventBridge Scheduler"),
+        ({"ScheduleExpression": "rate(1 minutes)"}, "ValidationException", "Parameter ScheduleExpression is not valid"),
         ({"EventBusName": "other"}, "ResourceNotFoundException", "Event bus other does not exist"),
         ({"State": "ON"}, "ValidationException", "Value 'ON' at 'state' failed to satisfy constraint"),
     ],
