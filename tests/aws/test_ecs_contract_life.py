@@ -48,6 +48,7 @@ def test_output_is_in_the_stream_prefix_container_task_id(account: Account) -> N
 
 
 @pytest.mark.documented("developer guide, CannotStartContainerError")
+@pytest.mark.localaws_only("it knows nothing of the image")
 def test_no_command_and_an_unknown_image_is_cannot_start_container(account: Account) -> None:
     account.register()
 

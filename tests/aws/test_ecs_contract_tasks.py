@@ -161,6 +161,7 @@ def test_a_stop_timeout_beyond_two_minutes_is_refused(account: Account) -> None:
 
 
 @pytest.mark.documented("API: StopTask: a task may be stopped before it runs")
+@pytest.mark.localaws_only("it makes the start last")
 def test_a_task_stopped_before_it_runs_never_runs(account: Account) -> None:
     account.register("sleep", "100000")
     account.aws.fault("delay", "logs", "CreateLogStream", seconds=2)

@@ -12,7 +12,7 @@ from collections.abc import Callable, Coroutine, Mapping
 from typing import Any
 
 from localaws.contract import World
-from localaws.ecs import command, logs, process, secrets
+from localaws.ecs import command, logs, memory, process, secrets
 from localaws.ecs.failures import CannotPullContainer, CannotStartContainer
 from localaws.ecs.model import Container, Task
 from localaws.ecs.process import Process
@@ -117,16 +117,10 @@ class Crew:
         return {it.session: min(share, self._most_bytes(container)) for container, it in self._running.items()}
 
     def sampled(self, usage: Mapping[int, int]) -> None:
-        """Kill the containers that take more than they may (`memory.Sampled`).
-
-        documented: API: ContainerDefinition.memory, "the container is killed"; .memory of the task for all together
-        assumed: of several containers that take too much together, the one that takes most is killed
-        """
+        """Kill the containers that take more than they may (`memory.Sampled`)."""
         taken = {container: usage[it.session] for container, it in self._running.items() if it.session in usage}
-        greedy = [container for container, size in taken.items() if size > self._most_bytes(container)]
-        if not greedy and sum(taken.values()) > self._task_bytes():
-            greedy = [max(taken, key=lambda container: taken[container])]
-        for container in greedy:
+        most = {container: self._most_bytes(container) for container in taken}
+        for container in memory.too_greedy(taken, most, self._task_bytes()):
             container.reason = _KILLED
             self._running[container].send_kill()
 

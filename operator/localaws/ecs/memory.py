@@ -1,7 +1,7 @@
 """How much memory the processes of containers take: looked at now and then, for all tasks at once.
 
-Knows sessions of processes and bytes, not ECS: what too much means is told in `crew`. A process that leaves the session
-of its container is not counted.
+Knows sessions of processes and bytes, not ECS: which session is whose, and how it is killed, is the business of `crew`.
+A process that leaves the session of its container is not counted.
 """
 
 from __future__ import annotations
@@ -9,8 +9,8 @@ from __future__ import annotations
 import asyncio
 import os
 from collections import defaultdict
-from collections.abc import Callable, Collection, Mapping
-from typing import Protocol
+from collections.abc import Callable, Collection, Hashable, Mapping
+from typing import Protocol, TypeVar
 
 import psutil
 
@@ -18,6 +18,21 @@ PERIOD = 0.25
 """Real seconds between two looks."""
 
 Usage = Callable[[Mapping[int, int]], dict[int, int]]
+
+
+Who = TypeVar("Who", bound=Hashable)
+
+
+def too_greedy(taken: Mapping[Who, int], most: Mapping[Who, int], together: int) -> list[Who]:
+    """Say who takes more than they may, or else, where all together do, who takes most (all in bytes).
+
+    documented: API: ContainerDefinition.memory, "the container is killed"; .memory of the task for all
+    assumed: who is killed for what all take together
+    """
+    greedy = [who for who, size in taken.items() if size > most[who]]
+    if greedy or sum(taken.values()) <= together:
+        return greedy
+    return [max(taken, key=lambda who: taken[who])]
 
 
 class Sampled(Protocol):

@@ -6,8 +6,10 @@ import itertools
 
 import pytest
 
-from fixtures.ecs_world import ROLE, Ecs, awslogs, container, job, request
+from fixtures.ecs_world import ACCOUNT, REGION, ROLE, Ecs, awslogs, container, job, request
 from localaws.contract import AwsError
+from localaws.ecs.catalog import Catalog
+from localaws.ecs.names import Place
 
 pytestmark = pytest.mark.timeout(10)  # real processes, perhaps on a busy machine
 
@@ -303,3 +305,19 @@ def test_an_operation_that_is_not_offered_says_which_ones_are(ecs: Ecs) -> None:
 
     assert refused.value.code == "UnknownOperationException"
     assert "RunTask" in refused.value.message
+
+
+def test_a_registration_that_arrived_before_another_of_its_family_was_answered_overlaps_it() -> None:
+    catalog = Catalog(Place(ACCOUNT, REGION))
+    catalog.add("job", {}, {})
+    catalog.note_registration("job", answered=10.0)
+
+    overlaps = {arrived: catalog.overlaps("job", arrived) for arrived in (9.0, 10.0, 11.0)}
+
+    assert overlaps == {9.0: True, 10.0: False, 11.0: False}
+    assert not catalog.overlaps("other", 9.0)
+
+
+def test_registrations_one_after_the_other_never_overlap(ecs: Ecs) -> None:
+    for revision in (1, 2, 3):
+        assert ecs("RegisterTaskDefinition", **job())["taskDefinition"]["revision"] == revision
