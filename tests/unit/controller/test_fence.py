@@ -1,0 +1,175 @@
+"""The fence: what may be written, and until when."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from typing import NoReturn
+
+import pytest
+from kubernetes.client import Configuration
+
+from backgroundtask.controller.fence import Fence
+from backgroundtask.errors import Busy
+from backgroundtask.kube.client import Kube
+from backgroundtask.kube.login import Login
+from backgroundtask.kube.resource import TASKS, Ref
+from backgroundtask.kube.transport import Transport
+from fixtures.objects import task_object
+from fixtures.scripted_rest import HOST, Reply, ScriptedRest
+
+DEADLINE = 10.0
+
+
+class Ended(BaseException):
+    """The process would have ended: nothing may catch it, as nothing could."""
+
+
+class Clock:
+    def __init__(self) -> None:
+        self.now = 1000.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+def end(why: str) -> NoReturn:
+    raise Ended(why)
+
+
+@pytest.fixture
+def clock() -> Clock:
+    return Clock()
+
+
+@pytest.fixture
+def fence(clock: Clock) -> Fence:
+    return Fence(DEADLINE, clock=clock, end=end)
+
+
+def test_it_is_open_from_a_renewal_until_the_deadline(fence: Fence, clock: Clock) -> None:
+    fence.renewed(clock.now)
+    clock.now += DEADLINE - 0.01
+
+    fence.check()
+
+    assert 0 < fence.remaining() < 0.1
+    clock.now += 0.01
+    with pytest.raises(Ended, match="not renewed within 10 s"):
+        fence.check()
+
+
+def test_it_counts_from_the_moment_in_which_the_renewal_began(fence: Fence, clock: Clock) -> None:
+    began = clock.now
+    clock.now += 3
+
+    fence.renewed(began)
+
+    assert fence.remaining() == DEADLINE - 3
+    assert fence.seconds_since_renewal() == 3
+
+
+def test_who_never_led_writes_nothing(fence: Fence) -> None:
+    assert (fence.remaining(), fence.seconds_since_renewal()) == (0.0, None)
+    with pytest.raises(Ended):
+        fence.check()
+
+
+def test_each_renewal_opens_it_anew(fence: Fence, clock: Clock) -> None:
+    for _ in range(5):
+        fence.renewed(clock.now)
+        clock.now += DEADLINE - 1
+        fence.check()
+
+
+def test_once_it_is_closed_a_late_write_is_refused_and_the_process_ends_in_its_own_way(
+    fence: Fence, clock: Clock
+) -> None:
+    fence.renewed(clock.now)
+
+    fence.close()
+
+    assert fence.remaining() == 0.0
+    with pytest.raises(Busy):
+        fence.check()
+
+
+@pytest.mark.timeout(90)
+def test_the_process_ends_at_once_with_code_1_and_one_line_whoever_else_is_at_work() -> None:
+    program = (
+        "import threading, time\n"
+        "from backgroundtask.controller.fence import Fence\n"
+        "fence, barrier = Fence(5.0), threading.Barrier(8)\n"
+        "def write():\n"
+        "    barrier.wait()\n"
+        "    fence.check()\n"
+        "    print('written', flush=True)\n"
+        "for _ in range(8): threading.Thread(target=write).start()\n"
+        "time.sleep(60)\n"
+    )
+
+    ended = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, timeout=60, check=False,
+        env={**os.environ, "PYTHONPATH": "operator"},
+    )  # fmt: skip
+
+    assert (ended.returncode, ended.stdout) == (1, "")
+    assert ended.stderr.count("This process ends at once, so that two never act") == 1
+
+
+class TestKube:
+    """Every write to Kubernetes asks right before it is sent; no read does."""
+
+    def kube(self, fence: Fence, *replies: Reply | Exception) -> tuple[Kube, ScriptedRest]:
+        rest = ScriptedRest(*replies)
+        return Kube(Transport(Login(Configuration(host=HOST)), rest, before_write=fence.check)), rest
+
+    @pytest.mark.parametrize(
+        "write", ["create", "patch", "patch_status", "add_finalizer", "remove_finalizer", "delete"]
+    )
+    def test_no_write_is_sent_after_the_deadline(self, fence: Fence, write: str) -> None:
+        kube, rest = self.kube(fence)
+        task = task_object()
+        held = {**task, "metadata": {**task["metadata"], "finalizers": ["x/y"]}}
+        ref = Ref.of(TASKS, {**task, "metadata": {**task["metadata"], "resourceVersion": "1"}}, fenced=True)
+        writes = {
+            "create": lambda: kube.create(TASKS, task),
+            "patch": lambda: kube.patch(ref, {"spec": {}}),
+            "patch_status": lambda: kube.patch_status(ref, {}),
+            "add_finalizer": lambda: kube.add_finalizer(TASKS, held, "z/z"),
+            "remove_finalizer": lambda: kube.remove_finalizer(TASKS, held, "x/y"),
+            "delete": lambda: kube.delete(TASKS, "reports", "nightly", "u"),
+        }
+
+        with pytest.raises(Ended):
+            writes[write]()
+
+        assert rest.sent == []
+
+    def test_writes_go_while_the_lease_is_ours_and_reads_always(self, fence: Fence, clock: Clock) -> None:
+        kube, rest = self.kube(fence, Reply(200, task_object()), Reply(201, task_object()), Reply(200, {"items": []}))
+
+        assert kube.get(TASKS, "reports", "nightly")
+        fence.renewed(clock.now)
+        kube.create(TASKS, task_object())
+        clock.now += DEADLINE
+        assert list(kube.list(TASKS)) == []
+
+        assert [one.method for one in rest.sent] == ["GET", "POST", "GET"]
+
+    def test_the_question_comes_after_the_credentials_which_may_take_their_time(
+        self, fence: Fence, clock: Clock, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        kube, rest = self.kube(fence)
+        fence.renewed(clock.now)
+
+        def slow(_: Login) -> str:
+            clock.now += DEADLINE
+            return "Bearer x"
+
+        monkeypatch.setattr(Login, "authorization", slow)
+
+        with pytest.raises(Ended):
+            kube.create(TASKS, task_object())
+        assert rest.sent == []
