@@ -18,6 +18,7 @@ from backgroundtask.aws.bucket import Bucket
 KEPT = 60.0
 """Seconds that a place, or a token, is kept for one that does not come at its turn."""
 _RESERVE = 0.2  # of the burst: what work that nobody waits for leaves to others
+_WELL_BEFORE = 5.0  # seconds: not everybody is told of every one that leaves
 _SOONEST = 0.001  # seconds: a clock that is read twice at once must not keep anybody spinning
 
 
@@ -96,14 +97,13 @@ class Line:
             self._remove(place)
         return place is not None
 
-    def due(self, now: float) -> list[Hashable]:
-        """Those whose turn it is by now, in order."""
-        due = []
-        for before, place in enumerate(self._waiting):
-            if self.bucket.wait(self._needed(place, before), now) > 0:
-                break
-            due.append(place.key)
-        return due
+    def early(self, now: float) -> list[Hashable]:
+        """Those whose turn has come, or comes well before they were told to come back: somebody has left."""
+        return [place.key for before, place in enumerate(self._waiting) if self._is_early(place, before, now)]
+
+    def _is_early(self, place: _Place, before: int, now: float) -> bool:
+        turn = now + self.bucket.wait(self._needed(place, before), now)
+        return turn <= now or turn + _WELL_BEFORE < self._until[place.key] - KEPT
 
     def _place(self, key: Hashable, urgency: Urgency, share: str, now: float) -> _Place:
         """The place of `key`: a new one at the end of its equals, or where it stands, if that is no worse."""

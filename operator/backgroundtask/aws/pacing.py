@@ -24,7 +24,7 @@ from backgroundtask.errors import Paced
 OnWait = Callable[[str, float], None]
 """Told of every turn that had to be waited for: the category and seconds, when the turn has come."""
 OnTurn = Callable[[Any], None]
-"""Told the key of work whose turn has come before it was to come back, as somebody left the line."""
+"""Told the key of work that should come back sooner than it was told to, as somebody has left the line."""
 Pause = Callable[[threading.Condition, float], object]
 """Waits for a notice of the condition, for some seconds at most."""
 
@@ -103,13 +103,13 @@ class Pacing:
             _here.reset(token)
 
     def leave(self, key: Hashable) -> None:
-        """Give up every place of `key`, and what was kept for it; whoever's turn has come by that is told."""
+        """Give up every place of `key`, and what was kept for it; whoever's turn comes sooner by that is told."""
         with self.changed:
             left = [line for pace in self._paces.values() for line in pace.lines() if line.leave(key, self.clock())]
-            due = {one for line in left for one in line.due(self.clock())}
+            early = {one for line in left for one in line.early(self.clock())}
             if left:
                 self.changed.notify_all()
-        for one in due:
+        for one in early:
             if self._on_turn is not None and not isinstance(one, _Nobody):
                 self._on_turn(one)
 

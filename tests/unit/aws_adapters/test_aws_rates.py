@@ -1,0 +1,75 @@
+"""What AWS allows: as documented, and as somebody tells whose quotas were raised."""
+
+import pytest
+
+from backgroundtask.aws.rates import CATEGORIES, DOCUMENTED, Rate, category_of, rates_of
+
+
+def test_registering_and_deregistering_share_the_bucket_that_aws_documents_for_both() -> None:
+    category = category_of("ecs", "RegisterTaskDefinition")
+
+    assert category is category_of("ecs", "DeregisterTaskDefinition")
+    assert category is not None
+    assert category.rate == Rate(20, 1)
+
+
+def test_queues_are_not_paced() -> None:
+    assert category_of("sqs", "ReceiveMessage") is None
+
+
+def test_the_same_word_of_two_services_is_two_operations() -> None:
+    assert category_of("scheduler", "TagResource") is not None
+    assert category_of("ecs", "TagResource") is None
+
+
+def test_we_stay_a_step_below_what_aws_documents() -> None:
+    for category in CATEGORIES:
+        ours = DOCUMENTED[category.name]
+
+        assert ours.refill < category.rate.refill
+        assert 1 <= ours.burst < category.rate.burst
+
+
+@pytest.mark.parametrize("name", ["TaskDefinitionModify", "RegisterTaskDefinition", "DeregisterTaskDefinition"])
+def test_a_bucket_is_named_by_itself_or_by_an_operation_of_it(name: str) -> None:
+    rates = rates_of(f"{name}=100/10")
+
+    assert rates["TaskDefinitionModify"] == Rate(95, 9.5)
+    assert {**rates, "TaskDefinitionModify": 0} == {**DOCUMENTED, "TaskDefinitionModify": 0}
+
+
+def test_a_raised_quota_is_kept_below_too_but_for_a_burst_of_one() -> None:
+    rates = rates_of(" RunTask=1/0.5, ListSchedules=40/20 ")
+
+    assert rates["RunTask"] == Rate(1, 0.475)
+    assert rates["ListSchedules"] == Rate(38, 19)
+
+
+def test_nothing_told_is_what_aws_documents() -> None:
+    assert rates_of("") == DOCUMENTED
+
+
+@pytest.mark.parametrize(
+    ("text", "says", "why"),
+    [
+        ("RunTask", "form NAME=BURST/REFILL", "no numbers"),
+        ("RunTask=20", "form NAME=BURST/REFILL", "one number"),
+        ("RunTask=20/-1", "form NAME=BURST/REFILL", "a negative refill"),
+        ("RunTask=1e3/1", "form NAME=BURST/REFILL", "no plain number"),
+        ("RunTask=2.5/1", "form NAME=BURST/REFILL", "half a call"),
+        ("RunTask=20/nan", "form NAME=BURST/REFILL", "no number"),
+        ("RunTask=20/20;ListTasks=1/1", "form NAME=BURST/REFILL", "another separator"),
+        ("runtask=20/20", "There is no bucket runtask", "AWS's words are as AWS writes them"),
+        ("ReceiveMessage=1/1", "There is no bucket ReceiveMessage", "it is not paced"),
+        ("RunTask=0/1", "a burst is 1 to", "nothing would ever be called"),
+        ("RunTask=1/0", "a refill more than 0", "the second call would never come"),
+        ("RunTask=1/1000001", "at most 1000000", "more than anybody gets"),
+        ("RunTask=1/1,RunTask=2/2", "told twice", "which of them?"),
+        ("RegisterTaskDefinition=2/1,DeregisterTaskDefinition=3/1", "told twice", "one bucket under two names"),
+    ],
+)
+def test_what_says_something_else_is_refused_in_words_that_help(text: str, says: str, why: str) -> None:
+    with pytest.raises(ValueError, match=says) as refused:
+        rates_of(text)
+
+    assert str(refused.value).endswith("."), why
