@@ -12,14 +12,10 @@ import itertools
 import json
 import selectors
 import socket
-import sys
 import time
 from collections.abc import Iterator, Sequence
-from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
-
-sys.path.insert(0, str(Path(__file__).parents[2] / "operator"))
 
 import psutil
 
@@ -185,7 +181,6 @@ def main() -> None:
     parser.add_argument("--connections", type=int, default=8, help="connections that call at the same time (default 8)")
     parser.add_argument("--families", type=int, default=1000, help="task definitions to choose from (default 1000)")
     parser.add_argument("--tasks", type=int, default=10_000, help="tasks to hold (default 10000; 0 leaves it out)")
-    parser.add_argument("--url", help="load this localaws instead of starting one")
     wanted = parser.parse_args()
     with localaws.start() as aws:
         process = psutil.Process(aws.pid)

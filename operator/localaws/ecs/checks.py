@@ -12,7 +12,7 @@ import re
 from collections.abc import Callable
 
 from localaws.contract import AwsError, Params
-from localaws.ecs import errors, sizes
+from localaws.ecs import dependencies, errors, sizes
 from localaws.ecs.defaults import ECR_IMAGE
 from localaws.ecs.names import valid_name
 
@@ -224,6 +224,7 @@ ANYWHERE: tuple[Check, ...] = (
     _an_essential_container,
     _some_memory,
     _containers_fit,
+    dependencies.check,
     _distinct_secrets,
     _role_for_secrets,
     _awslogs_options,

@@ -12,7 +12,7 @@ from collections.abc import Callable, Coroutine, Mapping
 from typing import Any
 
 from localaws.contract import World
-from localaws.ecs import command, logs, memory, process, secrets
+from localaws.ecs import command, dependencies, logs, memory, process, secrets
 from localaws.ecs.failures import CannotPullContainer, CannotStartContainer
 from localaws.ecs.model import Container, Task
 from localaws.ecs.process import Process
@@ -61,8 +61,13 @@ class Crew:
             container.pulled = True
 
     async def start(self) -> bool:
-        """Start every container; say whether all essential ones run. The others end with the reason why not."""
-        started = [await self._start(container) for container in self._task.containers]
+        """Start every container, each after those that it depends on; say whether all essential ones run.
+
+        The others end with the reason why not.
+        """
+        containers = {container.name: container for container in self._task.containers}
+        order = dependencies.start_order([container.definition for container in self._task.containers])
+        started = [await self._start(containers[name]) for name in order]
         return all(started)
 
     async def _start(self, container: Container) -> bool:

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from fixtures.ecs_world import ROLE, Ecs, awslogs, container, job
 from localaws.contract import AwsError
 from localaws.ecs import sizes
+from localaws.ecs.dependencies import start_order
 
 SECRET = {"name": "PASSWORD", "valueFrom": "arn:aws:secretsmanager:eu-west-1:123456789012:secret:db"}
 ECR = "123456789012.dkr.ecr.eu-west-1.amazonaws.com/app:1"
@@ -175,3 +176,38 @@ def test_exactly_the_sizes_of_the_documented_table_are_taken(cpu: int, memory: i
         taken = False
 
     assert taken == (memory in FARGATE.get(cpu, []))
+
+
+def depends(*names: str, condition: str = "START") -> list[dict[str, str]]:
+    return [{"containerName": name, "condition": condition} for name in names]
+
+
+@pytest.mark.parametrize(
+    ("containers", "said"),
+    [
+        ([container(dependsOn=depends("other"))], "Container 'app' depends on 'other', which does not exist."),
+        ([container(dependsOn=depends("app"))], "The dependencies of the containers form a cycle."),
+        (
+            [container(dependsOn=depends("b")), container(name="b", dependsOn=depends("app"))],
+            "The dependencies of the containers form a cycle.",
+        ),
+        (
+            [container(dependsOn=depends("b", condition="SUCCESS")), container(name="b", essential=False)],
+            "localaws starts a container after another one has started, and knows no other condition",
+        ),
+    ],
+)
+def test_a_dependency_that_cannot_be_kept_is_refused(ecs: Ecs, containers: list[dict[str, object]], said: str) -> None:
+    with pytest.raises(AwsError) as refused:
+        ecs("RegisterTaskDefinition", **job(*containers))
+
+    assert refused.value.code == "ClientException"
+    assert refused.value.message.startswith(said)
+
+
+def test_containers_start_after_those_that_they_depend_on_and_else_as_they_stand() -> None:
+    first = container(name="first", dependsOn=depends("second", "third"))
+    second = container(name="second", dependsOn=depends("third"))
+
+    assert start_order([first, second, container(name="third")]) == ["third", "second", "first"]
+    assert start_order([container(name="b"), container(name="a")]) == ["b", "a"]
