@@ -23,6 +23,14 @@ def test_texts_of_the_environment_are_read() -> None:
     assert (settings.workers, settings.resync, settings.adopt, settings.metrics_port) == (4, 60.0, True, 0)
 
 
+def test_who_acts_is_decided_by_a_lease_unless_it_is_said_otherwise() -> None:
+    settings = Settings.of(installation="prod")
+
+    assert settings.leader_elect
+    assert (settings.lease_duration, settings.renew_deadline, settings.retry_period) == (15, 10.0, 2.0)
+    assert not Settings.of(installation="prod", leader_elect="false").leader_elect
+
+
 @pytest.mark.parametrize(
     ("values", "names"),
     [
@@ -38,7 +46,27 @@ def test_texts_of_the_environment_are_read() -> None:
         ({"installation": "prod", "retire_after": "inf"}, ["--retire-after"]),
         ({"installation": "prod", "retire_after": "nan"}, ["--retire-after"]),
         ({"installation": "prod", "retire_after": 1e300}, ["--retire-after"]),
+        (
+            {"installation": "prod", "aws_rates": "RunTask"},
+            ["--aws-rates (or BGT_AWS_RATES): 'RunTask' is not of the form NAME=BURST/REFILL"],
+        ),
+        ({"installation": "prod", "aws_rates": "Rum=1/1"}, ["--aws-rates", "there is no bucket Rum: name one of Task"]),
         ({"installation": "prod", "color": "red"}, ["--color"]),
+        ({"installation": "prod", "lease_namespace": "No_Name"}, ["--lease-namespace (or BGT_LEASE_NAMESPACE)"]),
+        ({"installation": "prod", "lease_duration": 0}, ["--lease-duration"]),
+        ({"installation": "prod", "lease_duration": 2.5}, ["--lease-duration"]),
+        (
+            {"installation": "prod", "lease_duration": 10, "renew_deadline": 10},
+            ["--renew-deadline (or BGT_RENEW_DEADLINE): must be less than --lease-duration, which is 10 s"],
+        ),
+        (
+            {"installation": "prod", "renew_deadline": 6, "retry_period": 5},
+            ["--retry-period (or BGT_RETRY_PERIOD): 1.2 times it must be less than --renew-deadline, which is 6 s"],
+        ),
+        (
+            {"installation": "prod", "lease_duration": "soon", "renew_deadline": 5, "retry_period": "often"},
+            ["--lease-duration", "--retry-period"],
+        ),
     ],
     ids=str,
 )

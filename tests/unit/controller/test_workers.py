@@ -10,7 +10,7 @@ from backgroundtask.controller import metrics
 from backgroundtask.controller.keys import Key, TaskKey
 from backgroundtask.controller.workers import Workers
 from backgroundtask.controller.workqueue import WorkQueue
-from backgroundtask.errors import Blocked, Busy, Rejected
+from backgroundtask.errors import Blocked, Busy, Paced, Rejected
 
 KEY = TaskKey("reports", "nightly")
 SOON = 1.5  # seconds that threads may take on a slow machine
@@ -94,6 +94,23 @@ def test_a_failure_is_told_counted_and_tried_again_after_its_time(
     clock.now = seconds - 0.01
     assert _due(queue) == []
     clock.now = seconds
+    assert _due(queue) == [KEY]
+
+
+def test_a_turn_that_is_still_to_come_is_no_failure_and_comes_back_at_its_moment(
+    queue: WorkQueue[Key], clock: Clock, caplog: pytest.LogCaptureFixture
+) -> None:
+    before = counted("Paced")
+
+    with caplog.at_level(logging.INFO, logger="backgroundtask"):
+        work(queue, fail(Paced("Paced", "It waits.", retry_after=190.5)))
+
+    assert queue.failures(KEY) == 0
+    assert counted("Paced") == before + 1
+    assert caplog.records == []
+    clock.now = 190.4
+    assert _due(queue) == []
+    clock.now = 190.5
     assert _due(queue) == [KEY]
 
 
@@ -189,3 +206,12 @@ def _due(queue: WorkQueue[Key]) -> list[Key]:
     queue._closed = False  # noqa: SLF001 - the worker that closed it has ended
     key = queue.get(0)
     return [] if key is None else [key]
+
+
+def test_workers_that_never_began_are_never_waited_for(queue: WorkQueue[Key]) -> None:
+    """A standby ends without having worked."""
+    workers = Workers(queue, fail(AssertionError("it does not lead")), count=2)
+    queue.add(KEY)
+    queue.close()
+
+    assert workers.join(SOON)

@@ -56,6 +56,19 @@ def test_new_work_goes_ahead_of_resync(queue: WorkQueue[str]) -> None:
     assert [queue.get(0), queue.get(0)] == ["changed", "resynced"]
 
 
+def test_a_key_in_work_is_known_as_what_it_was_queued_for(queue: WorkQueue[str]) -> None:
+    queue.add("change")
+    queue.add("look", Priority.RESYNC)
+    queue.add("both", Priority.RESYNC)
+    queue.add("both")
+    taken = {key: queue.priority(key) for _ in range(3) if (key := queue.get(0))}
+
+    for key in taken:
+        queue.done(key)
+
+    assert taken == {"change": Priority.CHANGE, "both": Priority.CHANGE, "look": Priority.RESYNC}
+
+
 def test_a_resync_that_becomes_a_change_moves_forward_and_is_met_once(queue: WorkQueue[str]) -> None:
     queue.add("first", Priority.RESYNC)
     queue.add("second", Priority.RESYNC)
