@@ -127,7 +127,9 @@ def test_a_rolling_restart_of_both_loses_and_doubles_nothing(world: World, start
         stop.set()
         applying.join()
 
-    ready = {name: world.ready(name) for name in applied}
+    world.kubectl("wait", "--for=condition=Ready", "--timeout=60s", *(f"bgt/{name}" for name in applied))
+    tasks = json.loads(world.kubectl("get", "bgt", "-o", "json"))["items"]
+    ready = {one["metadata"]["name"]: one["status"] for one in tasks if one["metadata"]["name"] in applied}
     for name, status in ready.items():
         assert world.revisions(name) == [status["taskDefinitionArn"]]
         assert status["taskDefinitionArn"].endswith(":1"), "nobody registered a second one"

@@ -22,9 +22,11 @@ _LAST_WORDS: Final = 1.0
 
 def end_process(why: str) -> NoReturn:
     """End at once, whatever other threads are at; Kubernetes starts the process again, as a standby."""
-    threading.Timer(_LAST_WORDS, os._exit, (1,)).start()
-    log.error("%s. This process ends at once, so that two never act", why)
-    os._exit(1)
+    try:
+        threading.Timer(_LAST_WORDS, os._exit, (1,)).start()
+        log.error("%s. This process ends at once, so that two never act", why)
+    finally:  # not even a thread that cannot be started keeps it
+        os._exit(1)
 
 
 class Fence:

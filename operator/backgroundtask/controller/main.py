@@ -23,6 +23,7 @@ from backgroundtask.controller.keys import Key, ResyncKey, TaskKey, TemplateKey
 from backgroundtask.controller.leadership import Leadership
 from backgroundtask.controller.resync import Resync
 from backgroundtask.controller.settings import Settings
+from backgroundtask.controller.takeover import Doubts
 from backgroundtask.controller.tasks import Tasks
 from backgroundtask.controller.templates import Templates
 from backgroundtask.controller.tracker import Tracker
@@ -54,7 +55,8 @@ def run(settings: Settings) -> int:
     leads = leadership.of(settings)
     context = _context(settings, leads, health)
     tracker = Tracker(context)
-    workers = Workers(context.queue, _dispatch(context, tracker), count=settings.workers)
+    doubts = Doubts(context)
+    workers = Workers(context.queue, _dispatch(context, tracker, doubts), count=settings.workers)
     health.follow(workers, leads)
     _list(context)
     health.listed()
@@ -63,7 +65,7 @@ def run(settings: Settings) -> int:
     metrics.measure_lease(lambda: leads.is_leading, leads.renewed_seconds_ago)
     metrics.measure_events(lambda: context.recorder.dropped)
     keep_asking(health.api_server, context.kube.cluster_uid)
-    leads.start(lambda: _act(context, workers))
+    leads.start(lambda: _act(context, workers, doubts))
     try:
         asyncio.run(_watch(context, health))
     finally:
@@ -72,8 +74,10 @@ def run(settings: Settings) -> int:
     return 0 if finished else 1
 
 
-def _act(context: Context, workers: Workers) -> None:
+def _act(context: Context, workers: Workers, doubts: Doubts) -> None:
     """Work on all that was queued by now; the looks in bulk have their whole period before them."""
+    if context.settings.leader_elect:
+        doubts.begin()
     context.queue.add_after(ResyncKey(), context.settings.resync)
     watcher = Watcher(context)
     for _, template in context.cache.keys(TEMPLATES):
@@ -108,7 +112,7 @@ def _context(settings: Settings, leads: Leadership, health: Health) -> Context:
     )
 
 
-def _dispatch(context: Context, tracker: Tracker) -> Reconcile:
+def _dispatch(context: Context, tracker: Tracker, doubts: Doubts) -> Reconcile:
     tasks = Tasks(context)
     templates = Templates(context, tracker)
     resync = Resync(context, tasks.suspect)
@@ -116,6 +120,7 @@ def _dispatch(context: Context, tracker: Tracker) -> Reconcile:
     def reconcile(key: Key) -> None:
         match key:
             case TaskKey():
+                doubts.settle(key)
                 tasks.reconcile(key)
             case TemplateKey():
                 templates.reconcile(key)

@@ -8,7 +8,7 @@ import pytest
 import yaml
 
 from backgroundtask.errors import Blocked, Busy
-from backgroundtask.kube.login import login
+from backgroundtask.kube.login import login, own_namespace
 
 POD = {"KUBERNETES_SERVICE_HOST": "10.0.0.1", "KUBERNETES_SERVICE_PORT": "443"}
 TOKEN = "canary-token"
@@ -133,3 +133,18 @@ def test_a_broken_kubeconfig_is_refused_without_quoting_it(
     assert str(path) in blocked.value.message
     assert TOKEN not in blocked.value.message + caplog.text
     assert blocked.value.__suppress_context__
+
+
+@pytest.mark.parametrize(
+    ("content", "expected", "why"),
+    [
+        ("bgtask\n", "bgtask", "the kubelet says where the pod is"),
+        ("", "default", "it says nothing"),
+        (None, "default", "this is no pod"),
+    ],
+)
+def test_the_own_namespace_is_the_pods(tmp_path: Path, content: str | None, expected: str, why: str) -> None:
+    if content is not None:
+        (tmp_path / "namespace").write_text(content)
+
+    assert own_namespace(tmp_path) == expected, why
