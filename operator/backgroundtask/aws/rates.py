@@ -53,6 +53,7 @@ CATEGORIES = (
     # Amazon ECS API Reference, "Request throttling for the Amazon ECS API": names, buckets and numbers.
     _category("TaskDefinitionModify", "ecs", "RegisterTaskDefinition DeregisterTaskDefinition", 20, 1, patience=0.2),
     _category("TaskDefinitionRead", "ecs", "DescribeTaskDefinition ListTaskDefinitions", 50, 20),
+    _category("TagModify", "ecs", "TagResource UntagResource", 20, 10),
     _category("ClusterRead", "ecs", "DescribeClusters", 50, 20),
     _category("ClusterResourceModify", "ecs", "StopTask", 100, 40),
     _category("ClusterResourceRead", "ecs", "DescribeTasks ListTasks", 100, 20),
@@ -81,7 +82,8 @@ DOCUMENTED: Rates = MappingProxyType({one.name: one.rate.below for one in CATEGO
 """A step below what AWS documents."""
 
 _BY_OPERATION = {(one.service, operation): one for one in CATEGORIES for operation in one.operations}
-_BY_NAME = {word: one for one in CATEGORIES for word in (one.name, *one.operations)}
+_TWICE = frozenset({"TagResource"})  # operations of two services: their buckets are named by the category only
+_BY_NAME = {word: one for one in CATEGORIES for word in (one.name, *(one.operations - _TWICE))}
 
 
 def category_of(service: str, operation: str) -> Category | None:
@@ -92,7 +94,7 @@ def category_of(service: str, operation: str) -> Category | None:
 def rates_of(text: str) -> Rates:
     """A step below what `text` says that AWS allows: `RegisterTaskDefinition=50/10,RunTask=40/20`, burst/refill.
 
-    A bucket is named by its category or by any operation that shares it; what is not named is as AWS documents it.
+    A bucket is named by its category or by an operation that shares it; what is not named is as AWS documents it.
 
     Raises:
         ValueError: it says something else; the message is a sentence for whoever wrote it.

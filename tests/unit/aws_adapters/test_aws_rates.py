@@ -1,5 +1,7 @@
 """What AWS allows: as documented, and as somebody tells whose quotas were raised."""
 
+from collections import Counter
+
 import pytest
 
 from backgroundtask.aws.rates import CATEGORIES, DOCUMENTED, Rate, category_of, rates_of
@@ -17,9 +19,23 @@ def test_queues_are_not_paced() -> None:
     assert category_of("sqs", "ReceiveMessage") is None
 
 
-def test_the_same_word_of_two_services_is_two_operations() -> None:
-    assert category_of("scheduler", "TagResource") is not None
-    assert category_of("ecs", "TagResource") is None
+def test_the_same_word_of_two_services_is_two_operations_that_only_their_buckets_name() -> None:
+    assert category_of("scheduler", "TagResource") is not category_of("ecs", "TagResource")
+
+    with pytest.raises(ValueError, match="There is no bucket TagResource"):
+        rates_of("TagResource=1/1")
+    told = {name for name, rate in rates_of("TagModify=40/20").items() if rate != DOCUMENTED[name]}
+    assert told == {"TagModify"}
+
+
+def test_every_other_operation_names_its_bucket() -> None:
+    operations = [(one, operation) for one in CATEGORIES for operation in one.operations]
+    twice = {name for name, count in Counter(operation for _, operation in operations).items() if count > 1}
+
+    assert twice == {"TagResource"}
+    for category, operation in operations:
+        if operation not in twice:
+            assert rates_of(f"{operation}=4/2")[category.name] == Rate(3, 1.9)
 
 
 def test_we_stay_a_step_below_what_aws_documents() -> None:
