@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import gc
 import json
 import logging
 import os
@@ -105,6 +106,7 @@ def main(
         raise click.BadParameter("must not be below 0", param_hint="--rate")
     settings = Settings(account=account, region=region, rate=rate, images=images)
     _wait_for_children_on_the_loop()
+    _collect_garbage_seldom()
     asyncio.run(_serve(settings, host=host, port=port, ready_file=ready_file, die_with_parent=die_with_parent))
     if ready_file is not None:
         ready_file.unlink(missing_ok=True)
@@ -117,6 +119,12 @@ def _wait_for_children_on_the_loop() -> None:
     with contextlib.suppress(OSError):  # the kernel does not know how
         os.close(os.pidfd_open(os.getpid()))
         asyncio.get_event_loop_policy().set_child_watcher(asyncio.PidfdChildWatcher())
+
+
+def _collect_garbage_seldom() -> None:
+    # What the world holds lives long and makes no cycles; looking for some took a tenth of the time of many calls.
+    gc.freeze()
+    gc.set_threshold(50_000, 20, 50)
 
 
 async def _serve(settings: Settings, *, host: str, port: int, ready_file: Path | None, die_with_parent: bool) -> None:
