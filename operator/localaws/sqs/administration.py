@@ -192,7 +192,7 @@ def _check_target(region: Region, source: str, made: Settings) -> None:
     if made.redrive is None:
         return
     text, target = made.texts["RedrivePolicy"], region.by_arn(made.redrive.arn)
-    if target is None:  # reported: the reason
+    if target is None:  # reported: serverless/serverless#5215
         raise refusals.invalid_value(text, "RedrivePolicy", "Dead letter target does not exist.")
     if target.settings.fifo != made.fifo:  # assumed: the reason
         reason = "Dead-letter queue must be same type of queue as the source."

@@ -39,7 +39,7 @@ def entries(params: Params, kind: str) -> list[Params]:
 
 
 def each(found: list[Params], work: Callable[[Params], Params]) -> Params:
-    """Do the work for each entry, and tell which failed; reported: `Failed` is left out where none did."""
+    """Do the work for each entry, and tell which failed; assumed: the list of those that are none is left out."""
     successful: list[Params] = []
     failed: list[Params] = []
     for entry in found:

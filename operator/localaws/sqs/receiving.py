@@ -70,7 +70,7 @@ class Receiving:
             min(wish.most, room),
             now=now,
             hidden=now + wish.visibility * SECOND,
-            # assumed: where the dead-letter queue is gone, its messages stay
+            # reported: faiscadev/fakecloud#1675: where there is no dead-letter queue any more, messages stay
             receives=queue.settings.redrive.most if queue.settings.redrive and target else None,
             chance=None if queue.settings.fifo else self._chance.of_order(),
         )

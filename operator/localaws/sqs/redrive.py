@@ -23,7 +23,7 @@ class Redrive:
     most: int
 
     def as_text(self) -> str:
-        """The policy as the API answers it; reported: maxReceiveCount is a number, however it was set."""
+        """The policy as the API answers it; assumed: maxReceiveCount is a number, however it was set."""
         return json.dumps({"deadLetterTargetArn": self.arn, "maxReceiveCount": self.most}, separators=(",", ":"))
 
 
@@ -43,7 +43,7 @@ def read_redrive(text: str) -> Redrive:
     """A RedrivePolicy.
 
     Raises:
-        AwsError: InvalidParameterValue; reported: the reasons.
+        AwsError: InvalidParameterValue; reported: crossplane-contrib/provider-aws#443; assumed: the other reasons.
     """
     policy = _object(text, "RedrivePolicy", "Redrive policy is not a valid JSON map.")
     for member in ("deadLetterTargetArn", "maxReceiveCount"):

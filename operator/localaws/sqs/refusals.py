@@ -67,12 +67,12 @@ def bad_contents() -> AwsError:
 
 
 def bad_receipt(handle: str) -> AwsError:
-    """No receive of this queue handed out such a receipt; documented: 404 in API: DeleteMessage; assumed: 400 here."""
+    """No receive of this queue handed out such a receipt; reported: getmoto/moto#4765."""
     return AwsError("ReceiptHandleIsInvalid", f'The input receipt handle "{handle}" is not a valid receipt handle.')
 
 
 def not_in_flight(handle: str) -> AwsError:
-    """The receipt is one of a message that is gone, or was received again since."""
+    """The receipt is one of a message that is gone, or was received again; reported: aws/aws-sdk-net#1927."""
     reason = "Message does not exist or is not available for visibility timeout change."
     return invalid_value(handle, "ReceiptHandle", reason)
 

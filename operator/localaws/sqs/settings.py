@@ -47,7 +47,7 @@ class Settings:
     largest: int
 
     def changed(self, wanted: Mapping[str, str]) -> Settings:
-        """With further attributes set; an empty text takes back a policy or a key (reported: terraform relies on it).
+        """With further attributes set; an empty text takes back a policy or a key (assumed).
 
         Raises:
             AwsError: as `read`.
@@ -63,7 +63,7 @@ class Settings:
     def differing(self, wanted: Mapping[str, str]) -> str | None:
         """The first attribute that is wanted to be other than it is; attributes that are not given are not compared.
 
-        documented: API: CreateQueue, "the exact same names and values for all its attributes"; reported: those left
+        documented: API: CreateQueue, "the exact same names and values for all its attributes"; assumed: those left
         out may be anything.
         """
         _check_names(wanted, fifo=self.fifo)
@@ -95,7 +95,7 @@ def read(wanted: Mapping[str, str], *, fifo: bool) -> Settings:
 def _check_names(wanted: Mapping[str, str], *, fifo: bool) -> None:
     known = {*NUMBERS, *_CHOICES, *_TEXTS, *((FIFO, *_FIFO_CHOICES) if fifo else ())}
     for name, text in wanted.items():
-        if name not in known:  # reported: a standard queue does not know FifoQueue, be it false
+        if name not in known:  # reported: aws/aws-sdk-php#1331, a standard queue does not know FifoQueue, be it false
             raise refusals.unknown_attribute(name)
         if name == FIFO and text != "true":
             raise refusals.invalid_attribute(name)

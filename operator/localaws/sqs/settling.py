@@ -47,7 +47,7 @@ def _delete(queue: Queue, params: Params) -> Params:
     if message is None:
         return {}
     if queue.settings.fifo and not queue.backlog.is_in_flight(message):
-        reason = "The receipt handle has expired."  # reported: of FIFO queues only
+        reason = "The receipt handle has expired."  # reported: localstack/localstack#12442, of FIFO queues only
         raise refusals.invalid_value(handle, "ReceiptHandle", reason)
     queue.backlog.delete(message, now)
     queue.stirred()
@@ -74,7 +74,7 @@ def _change(queue: Queue, params: Params) -> Params:
 
 def _hide(queue: Queue, message: Message, seconds: int, now: int) -> None:
     until = now + seconds * SECOND
-    if until > message.last_received + LONGEST * SECOND:  # reported: the reason
+    if until > message.last_received + LONGEST * SECOND:  # reported: localstack/localstack#3956
         reason = f"Total VisibilityTimeout for the message is beyond the limit [{LONGEST} seconds]"
         raise refusals.invalid_value(seconds, "VisibilityTimeout", reason)
     queue.backlog.hide(message, until, now)
