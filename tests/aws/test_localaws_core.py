@@ -36,22 +36,10 @@ def until(condition: Callable[[], Any], seconds: float = 10.0) -> Any:
     return found
 
 
-def queue(aws: Running, name: str, source_arn: str | None = None) -> tuple[str, str]:
-    """URL and ARN of a new queue that lets EventBridge send on behalf of a rule, if one is named."""
-    sqs = aws.client("sqs")
-    url = sqs.create_queue(QueueName=name)["QueueUrl"]
-    arn = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
-    if source_arn:
-        statement = {
-            "Effect": "Allow",
-            "Principal": {"Service": "events.amazonaws.com"},
-            "Action": "sqs:SendMessage",
-            "Resource": arn,
-            "Condition": {"ArnEquals": {"aws:SourceArn": source_arn}},
-        }
-        policy = json.dumps({"Version": "2012-10-17", "Statement": [statement]})
-        sqs.set_queue_attributes(QueueUrl=url, Attributes={"Policy": policy})
-    return url, arn
+def queue(aws: Running, name: str) -> str:
+    """The URL of a new queue."""
+    url: str = aws.client("sqs").create_queue(QueueName=name)["QueueUrl"]
+    return url
 
 
 def received(aws: Running, url: str, seconds: int = 5) -> list[dict[str, Any]]:
@@ -68,12 +56,6 @@ def rule(aws: Running, name: str = "orders", **settings: Any) -> str:
     return arn
 
 
-def put(aws: Running, **entry: Any) -> dict[str, Any]:
-    whole = {"Source": "shop", "DetailType": "sale", "Detail": json.dumps({"kind": "order", "n": 1}), **entry}
-    answer: dict[str, Any] = aws.client("events").put_events(Entries=[whole])
-    return answer
-
-
 def ask(aws: Running, method: str, path: str, body: bytes = b"", **headers: str) -> tuple[int, dict[str, str], bytes]:
     """An HTTP request by hand: status, headers and body of the answer."""
     connection = http.client.HTTPConnection(urlsplit(aws.url).netloc, timeout=30)
@@ -86,13 +68,13 @@ def ask(aws: Running, method: str, path: str, body: bytes = b"", **headers: str)
 
 
 def test_a_queue_url_names_the_address_that_the_client_used(aws: Running) -> None:
-    url, _ = queue(aws, "work")
+    url = queue(aws, "work")
 
     assert url == f"{aws.url}/123456789012/work"
 
 
 def test_a_message_comes_back_with_its_attributes(aws: Running) -> None:
-    url, _ = queue(aws, "work")
+    url = queue(aws, "work")
     attributes = {"kind": {"DataType": "String", "StringValue": "tick"}}
 
     aws.client("sqs").send_message(QueueUrl=url, MessageBody="hello", MessageAttributes=attributes)
@@ -102,7 +84,7 @@ def test_a_message_comes_back_with_its_attributes(aws: Running) -> None:
 
 
 def test_a_long_poll_ends_as_soon_as_a_message_is_sent(aws: Running) -> None:
-    url, _ = queue(aws, "work")
+    url = queue(aws, "work")
     with ThreadPoolExecutor() as pool:
         polled = pool.submit(received, aws, url, 20)
         until(lambda: aws.journal(operation="ReceiveMessage"))
@@ -115,7 +97,7 @@ def test_a_long_poll_ends_as_soon_as_a_message_is_sent(aws: Running) -> None:
 
 
 def test_a_long_poll_of_an_empty_queue_answers_empty_after_its_wait(aws: Running) -> None:
-    url, _ = queue(aws, "work")
+    url = queue(aws, "work")
     began = time.monotonic()
 
     assert received(aws, url, 1) == []
@@ -124,7 +106,7 @@ def test_a_long_poll_of_an_empty_queue_answers_empty_after_its_wait(aws: Running
 
 
 def test_many_long_polls_keep_nobody_waiting(aws: Running) -> None:
-    url, _ = queue(aws, "idle")
+    url = queue(aws, "idle")
     with ThreadPoolExecutor(20) as pool:
         polls = [pool.submit(received, aws, url, 2) for _ in range(20)]
         until(lambda: len(aws.journal(operation="ReceiveMessage", outcome="pending")) >= 10)
@@ -137,7 +119,7 @@ def test_many_long_polls_keep_nobody_waiting(aws: Running) -> None:
 
 
 def test_a_poller_that_was_killed_takes_no_message_with_it(aws: Running) -> None:
-    url, _ = queue(aws, "work")
+    url = queue(aws, "work")
     body = json.dumps({"QueueUrl": url, "WaitTimeSeconds": 20}).encode()
     connection = http.client.HTTPConnection(urlsplit(aws.url).netloc)
     connection.request(
@@ -153,7 +135,7 @@ def test_a_poller_that_was_killed_takes_no_message_with_it(aws: Running) -> None
 
 
 def test_a_message_that_was_not_deleted_returns_when_the_clock_passes_its_visibility(aws: Running) -> None:
-    url, _ = queue(aws, "work")
+    url = queue(aws, "work")
     aws.client("sqs").send_message(QueueUrl=url, MessageBody="hello")
     first = received(aws, url)
 
@@ -204,158 +186,6 @@ def test_logs_take_lines_at_the_virtual_time_however_far_ahead_it_is(aws: Runnin
     assert not answer.get("rejectedLogEventsInfo")
     found = logs.get_log_events(logGroupName="g", logStreamName="s", startFromHead=True)["events"]
     assert [event["message"] for event in found] == ["hello"]
-
-
-def test_an_event_that_matches_reaches_a_queue_that_allows_it(aws: Running) -> None:
-    arn = rule(aws)
-    url, queue_arn = queue(aws, "orders", source_arn=arn)
-    aws.client("events").put_targets(Rule="orders", Targets=[{"Id": "queue", "Arn": queue_arn}])
-
-    event_id = put(aws)["Entries"][0]["EventId"]
-    put(aws, Source="stock")
-
-    (message,) = received(aws, url)
-    event = json.loads(message["Body"])
-    assert (event["id"], event["detail-type"], event["detail"]) == (event_id, "sale", {"kind": "order", "n": 1})
-    assert (event["account"], event["region"], event["version"]) == ("123456789012", "eu-west-1", "0")
-
-
-def test_an_event_does_not_reach_a_queue_that_allows_another_rule(aws: Running) -> None:
-    arn = rule(aws)
-    url, queue_arn = queue(aws, "orders", source_arn=f"{arn}-other")
-    aws.client("events").put_targets(Rule="orders", Targets=[{"Id": "queue", "Arn": queue_arn}])
-
-    put(aws)
-
-    (refused,) = until(lambda: aws.journal(principal="events.amazonaws.com", outcome="AccessDenied"))
-    (count,) = until(lambda: [c for c in aws.control("GET", "rules")["rules"] if c["failedInvocations"]])
-    assert (refused["operation"], refused["effect"], count["arn"]) == ("SendMessage", False, arn)
-    assert received(aws, url, 0) == []
-
-
-def test_an_event_that_its_target_refuses_ends_in_the_dead_letter_queue_with_the_reason(aws: Running) -> None:
-    arn = rule(aws)
-    _, closed = queue(aws, "closed")
-    dead_url, dead = queue(aws, "dead", source_arn=arn)
-    target = {"Id": "queue", "Arn": closed, "DeadLetterConfig": {"Arn": dead}}
-    aws.client("events").put_targets(Rule="orders", Targets=[target])
-
-    put(aws)
-
-    (letter,) = received(aws, dead_url)
-    told = {name: value["StringValue"] for name, value in letter["MessageAttributes"].items()}
-    assert (told["ERROR_CODE"], told["RULE_ARN"], told["TARGET_ARN"]) == ("NO_PERMISSIONS", arn, closed)
-    assert json.loads(letter["Body"])["source"] == "shop"
-
-
-def test_a_throttled_delivery_is_tried_again(aws: Running) -> None:
-    arn = rule(aws)
-    url, queue_arn = queue(aws, "orders", source_arn=arn)
-    aws.client("events").put_targets(Rule="orders", Targets=[{"Id": "queue", "Arn": queue_arn}])
-    aws.fault("error", "sqs", "SendMessage", code="ThrottlingException", status=400, times=2)
-
-    put(aws)
-    until(lambda: aws.journal(operation="SendMessage", outcome="ThrottlingException"))
-    aws.advance(10)
-
-    assert len(received(aws, url)) == 1
-
-
-def test_a_disabled_rule_is_silent_until_it_is_enabled(aws: Running) -> None:
-    arn = rule(aws, State="DISABLED")
-    url, queue_arn = queue(aws, "orders", source_arn=arn)
-    events = aws.client("events")
-    events.put_targets(Rule="orders", Targets=[{"Id": "queue", "Arn": queue_arn}])
-
-    put(aws)
-    aws.advance(1)
-    silent = received(aws, url, 0)
-    events.enable_rule(Name="orders")
-    put(aws)
-
-    assert (silent, len(received(aws, url))) == ([], 1)
-
-
-def test_put_rule_replaces_all_but_targets_and_tags(aws: Running) -> None:
-    events = aws.client("events")
-    arn = rule(aws, Description="old", Tags=[{"Key": "team", "Value": "a"}])
-    _, queue_arn = queue(aws, "orders")
-    events.put_targets(Rule="orders", Targets=[{"Id": "queue", "Arn": queue_arn}])
-
-    rule(aws, EventPattern='{"source": ["new"]}', Tags=[{"Key": "team", "Value": "b"}])
-
-    shown = events.describe_rule(Name="orders")
-    assert (shown["EventPattern"], shown["State"], "Description" in shown) == ('{"source": ["new"]}', "ENABLED", False)
-    assert events.list_tags_for_resource(ResourceARN=arn)["Tags"] == [{"Key": "team", "Value": "a"}]
-    assert [t["Id"] for t in events.list_targets_by_rule(Rule="orders")["Targets"]] == ["queue"]
-
-
-def test_a_rule_with_targets_cannot_be_deleted(aws: Running) -> None:
-    events = aws.client("events")
-    rule(aws)
-    _, queue_arn = queue(aws, "orders")
-    events.put_targets(Rule="orders", Targets=[{"Id": "queue", "Arn": queue_arn}])
-
-    with pytest.raises(ClientError, match="Rule can't be deleted since it has targets"):
-        events.delete_rule(Name="orders")
-    events.remove_targets(Rule="orders", Ids=["queue"])
-    events.delete_rule(Name="orders")
-
-    with pytest.raises(events.exceptions.ResourceNotFoundException):
-        events.describe_rule(Name="orders")
-
-
-def test_rules_are_listed_page_by_page(aws: Running) -> None:
-    for name in ("c", "a", "b", "other"):
-        rule(aws, name=f"team-{name}" if name != "other" else name)
-    events = aws.client("events")
-
-    first = events.list_rules(NamePrefix="team-", Limit=2)
-    second = events.list_rules(NamePrefix="team-", Limit=2, NextToken=first["NextToken"])
-
-    names = [shown["Name"] for page in (first, second) for shown in page["Rules"]]
-    assert (names, "NextToken" in second) == (["team-a", "team-b", "team-c"], False)
-
-
-def test_there_are_at_most_five_targets_a_rule(aws: Running) -> None:
-    rule(aws)
-    _, queue_arn = queue(aws, "orders")
-    targets = [{"Id": str(n), "Arn": queue_arn} for n in range(6)]
-
-    with pytest.raises(ClientError) as refused:
-        aws.client("events").put_targets(Rule="orders", Targets=targets)
-
-    assert refused.value.response["Error"]["Code"] == "LimitExceededException"
-
-
-@pytest.mark.parametrize(
-    ("entry", "code", "why"),
-    [
-        ({"Source": "aws.ecs"}, "NotAuthorizedForSourceException", "customers do not speak as AWS"),
-        ({"Detail": "[]"}, "MalformedDetail", "the detail is an object"),
-        ({"Detail": ""}, "InvalidArgument", "the detail is needed"),
-    ],
-)
-def test_a_bad_entry_fails_by_itself(aws: Running, entry: dict[str, str], code: str, why: str) -> None:
-    answer = put(aws, **entry)
-
-    assert (answer["FailedEntryCount"], answer["Entries"][0]["ErrorCode"]) == (1, code), why
-
-
-@pytest.mark.parametrize(
-    ("settings", "code", "said"),
-    [
-        ({"EventPattern": '{"source": "shop"}'}, "InvalidEventPatternException", "must be an object or an array"),
-        ({"ScheduleExpression": "rate(1 minutes)"}, "ValidationException", "Parameter ScheduleExpression is not valid"),
-        ({"EventBusName": "other"}, "ResourceNotFoundException", "Event bus other does not exist"),
-        ({"State": "ON"}, "ValidationException", "Value 'ON' at 'state' failed to satisfy constraint"),
-    ],
-)
-def test_a_rule_that_makes_no_sense_is_refused(aws: Running, settings: dict[str, str], code: str, said: str) -> None:
-    with pytest.raises(ClientError, match=said) as refused:
-        rule(aws, **settings)
-
-    assert refused.value.response["Error"]["Code"] == code
 
 
 def test_an_injected_error_is_answered_as_often_as_asked_and_has_no_effect(aws: Running) -> None:
