@@ -1,0 +1,214 @@
+"""What must hold in every world, whatever users, AWS and crashes do: each promise of the operator as one named check.
+
+A `Chronicle` hears every change of the cluster as it happens, so a promise about an order of things is judged on all
+states, not only on those that a test looks at. The names are the promises'.
+"""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from dataclasses import dataclass, field
+from itertools import pairwise
+from typing import Any
+
+from backgroundtask.api.names import FINALIZER
+from backgroundtask.api.phases import ENDS
+from backgroundtask.kube.resource import RUNS, TASKS, Body, Resource
+from backgroundtask.plan.names import Owner
+from backgroundtask.plan.schedule import from_scheduler
+from fixtures.fake_account import family_of
+from fixtures.fake_process import INSTALLATION
+from fixtures.fake_world import GROUP, World
+
+CANARY = "canary-2f9d"
+"""Stands in every env value, and may be read nowhere else."""
+
+MOST_BYTES = 256 * 1024
+_ORDER = {None: 0, "Pending": 1, "Launching": 2, "Running": 3}
+_GUESSES = frozenset({"Missed", "Lost"})  # ends that say that nothing was seen
+
+
+@dataclass
+class Chronicle:
+    """What the cluster has been through: every state of every run and task."""
+
+    runs: dict[str, list[dict[str, Any]]] = field(default_factory=dict)  # UID -> statuses, oldest first
+    recorded: set[tuple[str, bool]] = field(default_factory=set)  # ARN of an ECS task, and whether as ended
+    observed: dict[str, list[int]] = field(default_factory=dict)  # UID -> observedGeneration
+    uids: dict[str, str] = field(default_factory=dict)  # UID of each BackgroundTask there ever was -> its name
+    oversized: list[str] = field(default_factory=list)
+
+    def see(self, resource: Resource, event: str, body: Body) -> None:
+        """Note one change."""
+        uid, status = body["metadata"]["uid"], body.get("status", {})
+        if len(json.dumps(body)) >= MOST_BYTES:
+            self.oversized.append(f"{resource.plural} {body['metadata']['name']}")
+        if resource in (RUNS, TASKS):
+            self.observed.setdefault(uid, []).append(status.get("observedGeneration", -1))
+        if resource == TASKS:
+            self.uids[uid] = body["metadata"]["name"]
+        if resource == RUNS and event != "DELETED":
+            self.runs.setdefault(uid, []).append(status)
+            self._record(status)
+
+    def _record(self, status: dict[str, Any]) -> None:
+        for attempt in status.get("attempts", []):
+            ended = attempt.get("completionTime") is not None
+            self.recorded |= {(attempt["taskArn"], False)} | ({(attempt["taskArn"], True)} if ended else set())
+
+
+@dataclass(frozen=True)
+class Sent:
+    """An event of an ECS task that was put into the queue."""
+
+    message: str
+    arn: str
+    uid: str
+    is_end: bool
+
+
+def i1_no_slot_has_two_tasks(world: World) -> None:
+    """One ECS task for each slot of each BackgroundTask, as long as ECS knows its client token."""
+    slots = Counter(_slot(task) for task in world.account.tasks.values())
+    assert not [slot for slot, count in slots.items() if count > 1]
+
+
+def i2_what_is_deleted_leaves_nothing(world: World, chronicle: Chronicle, retained: set[str]) -> None:
+    """Once an object is gone, nothing in AWS bears its UID: no schedule, no ACTIVE revision, no task that goes on."""
+    alive = {body["metadata"]["uid"] for body in world.store.all(TASKS)}
+    gone = chronicle.uids.keys() - alive - retained
+    schedules = [one for one in _schedules(world) if one.uid in gone]
+    revisions = [one.arn for one in world.account.active() if one.uid in gone]
+    tasks = [arn for arn, one in world.account.tasks.items() if one["desiredStatus"] == "RUNNING" and _uid(one) in gone]
+    named_anew = {chronicle.uids[uid] for uid in gone} & {body["metadata"]["name"] for body in world.store.all(TASKS)}
+    assert [one for one in schedules if not _of(one.owner, named_anew)] == []
+    assert [arn for arn in revisions if not _of(_owner_in(family_of(arn)), named_anew)] == []
+    assert tasks == []
+
+
+def i3_and_i4_every_launch_and_every_end_is_recorded(world: World, chronicle: Chronicle) -> None:
+    """At rest each ECS task of an object that is there has its run, and each that ended has ended there."""
+    alive = {body["metadata"]["uid"] for body in world.store.all(TASKS)}
+    for arn, task in world.account.tasks.items():
+        if _uid(task) in alive:
+            assert (arn, task["lastStatus"] == "STOPPED") in chronicle.recorded, arn
+
+
+def i6_garbage_is_bounded(world: World) -> None:
+    """No family has two ACTIVE revisions for one wish, crashes included: the next pass finds what the last has made."""
+    wishes = Counter((family_of(one.arn), one.digest) for one in world.account.active())
+    assert not [wish for wish, count in wishes.items() if count > 1]
+
+
+def i6_at_rest_one_revision_is_left(world: World, used: set[str]) -> None:
+    """When what was replaced is retired, each family has one ACTIVE revision, and those of active runs."""
+    families = Counter(family_of(one.arn) for one in world.account.active() if one.arn not in used)
+    assert not [family for family, count in families.items() if count > 1 and _is_ours(family)]
+
+
+def i7_nothing_goes_back(chronicle: Chronicle) -> None:
+    """Phases go forward, an end that was seen is final, observedGeneration never falls."""
+    for statuses in chronicle.runs.values():
+        for before, after in pairwise(statuses):
+            assert _may_follow(before, after), (before, after)
+    for generations in chronicle.observed.values():
+        assert generations == sorted(generations)
+
+
+def i8_a_message_is_deleted_after_its_effect(world: World, chronicle: Chronicle, sent: list[Sent]) -> None:
+    """What is no longer in the queue stands in a run, or is about an object that is gone or going."""
+    kept = {message.id for queue in world.account.queues for message in world.account.messages(queue)}
+    staying = {
+        body["metadata"]["uid"] for body in world.store.all(TASKS) if "deletionTimestamp" not in body["metadata"]
+    }
+    for event in sent:
+        if event.message not in kept and event.uid in staying:
+            assert (event.arn, event.is_end) in chronicle.recorded, event
+
+
+def i10_what_strangers_own_is_as_they_left_it(world: World, strangers: dict[str, Any]) -> None:
+    """No write touches a schedule or a revision that bears another mark."""
+    assert strangers_of(world) == strangers
+
+
+def i13_env_values_are_told_to_nobody(world: World, told: list[str]) -> None:
+    """A value of env stands in the spec and in the task definition: in no status, Event, log line or schedule."""
+    bodies = [*world.store.all(RUNS), *({**body, "spec": {}} for body in world.store.all(TASKS))]
+    schedules = [kept for kept, _ in world.account.schedules.values()]
+    assert not [text for text in map(str, (*bodies, *schedules, *told)) if CANARY in text]
+
+
+def i15_state_is_bounded(world: World, chronicle: Chronicle) -> None:
+    """No object grows beyond 256 KiB, and at rest no history is longer than its task allows."""
+    assert chronicle.oversized == []
+    for body in world.store.all(TASKS):
+        ended = [run["status"]["phase"] for run in runs_of(world, body) if run["status"].get("phase") in ENDS]
+        assert ended.count("Succeeded") <= body["spec"]["successfulRunsHistoryLimit"]
+        assert len(ended) - ended.count("Succeeded") <= body["spec"]["failedRunsHistoryLimit"]
+
+
+def runs_of(world: World, task: Body) -> list[Body]:
+    """The runs that a task controls."""
+    uid = task["metadata"]["uid"]
+    return [one for one in world.runs() if uid in {owner["uid"] for owner in one["metadata"]["ownerReferences"]}]
+
+
+def held_runs_have_not_ended(world: World) -> None:
+    """At rest the finalizer is on active runs alone, so that deleting an ended one waits for nobody."""
+    for run in world.runs():
+        if run["status"].get("phase") in ENDS:
+            assert FINALIZER not in run["metadata"].get("finalizers", [])
+
+
+def strangers_of(world: World) -> dict[str, Any]:
+    """Everything in the account that is not this installation's."""
+    schedules = {key: kept for key, (kept, _) in world.account.schedules.items() if not _is_marked(kept)}
+    revisions = {arn: arn in world.account.inactive for arn in world.account.revisions if not _is_ours(family_of(arn))}
+    return {"schedules": schedules, "revisions": revisions}
+
+
+def _is_marked(kept: dict[str, Any]) -> bool:
+    owner = from_scheduler(kept).owner
+    return owner is not None and owner.startswith(f"{INSTALLATION}/")
+
+
+def _is_ours(family: str) -> bool:
+    return family.startswith(f"bgt_{INSTALLATION}_")
+
+
+def _schedules(world: World) -> list[Any]:
+    return [from_scheduler(kept) for (group, _), (kept, _) in world.account.schedules.items() if group == GROUP]
+
+
+def _of(owner: str | None, names: set[str]) -> bool:
+    """Whether it belongs to an object of that name: one that was made anew takes over what its namesake left."""
+    return owner is not None and owner.rpartition("/")[2] in names
+
+
+def _owner_in(family: str) -> str:
+    _, installation, namespace, name = family.split("_")
+    return str(Owner(installation, namespace, name))
+
+
+def _environment(task: dict[str, Any]) -> dict[str, str]:
+    [override] = task["overrides"]["containerOverrides"]
+    return {one["name"]: one["value"] for one in override["environment"]}
+
+
+def _uid(task: dict[str, Any]) -> str:
+    return _environment(task)["BGT_TASK_UID"]
+
+
+def _slot(task: dict[str, Any]) -> tuple[str, str]:
+    return _uid(task), _environment(task)["BGT_SCHEDULED_TIME"]
+
+
+def _may_follow(before: dict[str, Any], after: dict[str, Any]) -> bool:
+    if before.get("phase") in ENDS - _GUESSES:
+        beside = {"attempts", "conditions", "observedGeneration"}
+        return {k: v for k, v in before.items() if k not in beside} == {
+            k: v for k, v in after.items() if k not in beside
+        }
+    later = _ORDER.get(after.get("phase"), len(_ORDER))
+    return before.get("phase") in _GUESSES or later >= _ORDER[before.get("phase")]

@@ -1,0 +1,333 @@
+"""Whatever users, AWS, the queue and crashes do in whatever order: the operator keeps its promises, and comes to rest.
+
+A hypothesis state machine over the controller with an API server and an AWS in memory. Each check of `laws` holds after
+every step, or whenever the world is left alone for long enough; what hypothesis finds it prints as a program.
+"""
+
+from __future__ import annotations
+
+import logging
+from typing import Any, Literal
+
+import pytest
+from hypothesis import HealthCheck, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
+
+from backgroundtask.api.parsing import parse_task, read_metadata
+from backgroundtask.controller.holdings import Holdings
+from backgroundtask.errors import Blocked, Busy, Expected
+from backgroundtask.kube.resource import RUNS, TASKS, TEMPLATES
+from backgroundtask.plan.changes import plan
+from backgroundtask.plan.desired import desired
+from backgroundtask.plan.names import Owner
+from fixtures.fake_account import family_of
+from fixtures.fake_process import INSTALLATION
+from fixtures.fake_world import EVENTS, GROUP, NAMESPACE, World, event
+from fixtures.trace import Call, Crash
+from unit.model import laws
+
+NAMES = ("nightly", "weekly")
+CRONS = ("0 3 1 6 *", "30 4 1 6 *", "0 3 1 6 1", None)  # far away: no slot passes by itself
+SLOTS = tuple(f"2026-12-0{day}T03:00:00Z" for day in range(1, 6))
+FAULTS: tuple[Expected, ...] = (
+    Blocked("AccessDenied", "Grant it."),
+    Busy("Throttled", "AWS limits it."),
+    Busy("AwsUnreachable", "AWS does not answer."),
+)
+OPERATIONS = (
+    "ecs.active_revisions", "ecs.revision", "ecs.register", "ecs.deregister", "ecs.tasks", "ecs.tasks_of", "ecs.stop",
+    "schedules.find", "schedules.create", "schedules.update", "schedules.remove", "schedules.enabled_by_name",
+    "kube.create", "kube.patch_status", "kube.add_finalizer", "kube.remove_finalizer", "kube.delete", "kube.get",
+)  # fmt: skip
+HOUR = 3600.0
+DAY = 24 * HOUR
+
+
+class Strike:
+    """Kills the process at the nth write from now, just before it or just after."""
+
+    def __init__(self, moment: Literal["before", "after"], nth: int) -> None:
+        self._moment, self._left = moment, nth
+
+    def __call__(self, moment: str, call: Call) -> None:
+        del call
+        if moment != self._moment or self._left < 0:
+            return
+        self._left -= 1
+        if self._left < 0:
+            raise Crash
+
+
+class Listener(logging.Handler):
+    """What the operator logs."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.lines: list[str] = []
+
+    def emit(self, record: logging.LogRecord) -> None:
+        self.lines.append(self.format(record))
+
+
+class Operations(RuleBasedStateMachine):
+    """A cluster with one LaunchTemplate and up to two tasks, and all that can happen to them."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.world = World()
+        self.chronicle = laws.Chronicle()
+        self.ears = self.world.store.watch(self.chronicle.see)
+        self.sent: list[laws.Sent] = []
+        self.retained: set[str] = set()
+        self.told: list[str] = []
+        self.listener = Listener()
+        self.numbers = 0
+
+    @initialize()
+    def begin(self) -> None:
+        logging.getLogger("backgroundtask").addHandler(self.listener)
+        self.world.furnish()
+        self._plant_strangers()
+        self.world.start()
+        self._work()
+
+    def teardown(self) -> None:
+        logging.getLogger("backgroundtask").removeHandler(self.listener)
+
+    @rule(name=st.sampled_from(NAMES), cron=st.sampled_from(CRONS), image=st.sampled_from(["a:1", "a:2"]))
+    def apply(self, name: str, cron: str | None, image: str) -> None:
+        self.numbers += 1
+        env = [{"name": "TOKEN", "value": f"{laws.CANARY}-{self.numbers}"}]
+        if self.world.find(TASKS, name) is None:
+            spec = {"image": image, "env": env, **({"cron": cron} if cron else {})}
+            body = self.world.apply(name=name, **spec)
+            if cron is None:
+                body["spec"].pop("cron", None)
+        else:
+            self.world.edit(name=name, image=image, cron=cron, env=env)
+
+    @rule(name=st.sampled_from(NAMES), suspend=st.booleans())
+    def suspend(self, name: str, suspend: bool) -> None:  # noqa: FBT001 - drawn by hypothesis
+        if self.world.find(TASKS, name):
+            self.world.edit(name=name, suspend=suspend)
+
+    @rule(name=st.sampled_from(NAMES), limits=st.tuples(st.integers(0, 2), st.integers(0, 2)))
+    def keep_less_history(self, name: str, limits: tuple[int, int]) -> None:
+        if self.world.find(TASKS, name):
+            self.world.edit(name=name, successfulRunsHistoryLimit=limits[0], failedRunsHistoryLimit=limits[1])
+
+    @rule(name=st.sampled_from(NAMES), is_retained=st.booleans())
+    def delete(self, name: str, is_retained: bool) -> None:  # noqa: FBT001 - drawn by hypothesis
+        body = self.world.find(TASKS, name)
+        if body is None or "deletionTimestamp" in body["metadata"]:
+            return
+        if is_retained:
+            self.world.edit(name=name, deletionPolicy="Retain")
+            self.retained.add(body["metadata"]["uid"])
+        elif body["spec"].get("deletionPolicy") == "Retain":
+            return
+        self.world.delete(name=name)
+
+    @rule(data=st.data())
+    def delete_a_run(self, data: st.DataObject) -> None:
+        runs = [run["metadata"]["name"] for run in self.world.runs()]
+        if runs:
+            self.world.delete(RUNS, data.draw(st.sampled_from(sorted(runs))))
+
+    @rule(is_allowed=st.booleans())
+    def change_who_may_use_the_template(self, is_allowed: bool) -> None:  # noqa: FBT001 - drawn by hypothesis
+        self.world.edit_template(namespaces=[NAMESPACE] if is_allowed else [])
+
+    @rule(name=st.sampled_from(NAMES), slot=st.sampled_from(SLOTS), part=st.integers(0, 1), times=st.integers(1, 2))
+    def a_slot_comes(self, name: str, slot: str, part: int, times: int) -> None:
+        """Scheduler fires at least once, and both schedules of a pair at the same time."""
+        schedule = Owner(INSTALLATION, NAMESPACE, name).schedule_name(part)
+        if (GROUP, schedule) not in self.world.account.schedules:
+            return
+        for _ in range(times):
+            known = set(self.world.account.tasks)
+            arn = self.world.account.fire(schedule, slot)
+            if arn is not None and arn not in known:
+                self._send(self.world.account.tasks[arn], 1)
+
+    @rule(data=st.data(), code=st.sampled_from([0, 0, 1, 137, None]), is_told=st.booleans(), times=st.integers(1, 3))
+    def a_task_goes_on(self, data: st.DataObject, code: int | None, is_told: bool, times: int) -> None:  # noqa: FBT001 - drawn by hypothesis
+        """ECS moves a task; its event comes once, more often, or, where the run is known, not at all."""
+        going = sorted(arn for arn, one in self.world.account.tasks.items() if one["lastStatus"] != "STOPPED")
+        if not going:
+            return
+        arn = data.draw(st.sampled_from(going))
+        is_started = self.world.account.tasks[arn]["lastStatus"] == "RUNNING"
+        detail = self.world.account.move(arn, "STOPPED" if is_started else "RUNNING", exit_code=code)
+        if is_told or (arn, False) not in self.chronicle.recorded:
+            self._send(detail, times)
+
+    @rule()
+    def the_queue_delivers_in_another_order(self) -> None:
+        self.world.account.queues[EVENTS].waiting.reverse()
+
+    @rule()
+    def a_visibility_timeout_ends(self) -> None:
+        self.world.account.redeliver(EVENTS)
+
+    @rule(data=st.data())
+    def somebody_edits_a_schedule(self, data: st.DataObject) -> None:
+        ours = sorted(name for group, name in self.world.account.schedules if group == GROUP and name != "stranger")
+        if ours:
+            name = data.draw(st.sampled_from(ours))
+            kept, changed = self.world.account.schedules[GROUP, name]
+            self.world.account.schedules[GROUP, name] = ({**kept, "ScheduleExpression": "rate(5 minutes)"}, changed)
+
+    @rule(
+        operation=st.sampled_from(OPERATIONS),
+        fault=st.sampled_from(FAULTS),
+        times=st.integers(1, 3),
+        after_effect=st.booleans(),
+    )
+    def calls_will_fail(self, operation: str, fault: Expected, times: int, after_effect: bool) -> None:  # noqa: FBT001 - drawn by hypothesis
+        error = Busy("Conflict", "Someone else changed it.") if operation.startswith("kube") else fault
+        self.world.trace.fail_next(operation, error, times=times, after_effect=after_effect)
+
+    @rule(moment=st.sampled_from(["before", "after"]), nth=st.integers(0, 4))
+    def the_process_is_killed(self, moment: Literal["before", "after"], nth: int) -> None:
+        self.world.trace.on_write = Strike(moment, nth)
+        self._work()
+
+    @rule(seconds=st.sampled_from([1.0, 60.0, 601.0, HOUR + 1]))
+    def time_passes(self, seconds: float) -> None:
+        self.world.clock.advance(seconds)
+        self.world.store.collect_garbage()
+        self._work()
+
+    @rule()
+    def it_works(self) -> None:
+        self._work()
+
+    @precondition(lambda self: self.world.process is not None)
+    @rule()
+    def the_world_is_left_alone(self) -> None:
+        """Faults stop and nobody does anything for hours: what was promised for then holds, and nothing is written."""
+        self.world.trace.mend()
+        self.world.trace.on_write = lambda _, __: None
+        self.world.account.redeliver(EVENTS)
+        for _ in range(14):
+            self._pass(301)
+        self._pass(DAY)  # every object is looked at fully once a day
+        for _ in range(2):
+            self._pass(HOUR + 1)
+        self._hear()
+
+        laws.i3_and_i4_every_launch_and_every_end_is_recorded(self.world, self.chronicle)
+        if self._is_allowed():
+            laws.i6_at_rest_one_revision_is_left(self.world, self._used())
+        laws.i15_state_is_bounded(self.world, self.chronicle)
+        laws.held_runs_have_not_ended(self.world)
+        self._i9_aws_is_what_the_specs_say()
+        self._i9_nothing_is_written_any_more()
+
+    @invariant()
+    def promises_are_kept(self) -> None:
+        self._hear()
+        laws.i1_no_slot_has_two_tasks(self.world)
+        laws.i2_what_is_deleted_leaves_nothing(self.world, self.chronicle, self.retained)
+        laws.i6_garbage_is_bounded(self.world)
+        laws.i7_nothing_goes_back(self.chronicle)
+        laws.i8_a_message_is_deleted_after_its_effect(self.world, self.chronicle, self.sent)
+        laws.i10_what_strangers_own_is_as_they_left_it(self.world, self.strangers)
+        laws.i13_env_values_are_told_to_nobody(self.world, [*self.told, *self.listener.lines])
+
+    def _i9_aws_is_what_the_specs_say(self) -> None:
+        """I9 and I11: AWS holds for each task what its spec asks; no failure passed for an absence."""
+        process = self.world.process
+        assert process is not None
+        for name in NAMES:
+            body = self.world.find(TASKS, name)
+            if body is None or not self._is_allowed():
+                continue
+            metadata, site = read_metadata(body), process.context.site("default")
+            owner, spec = process.context.owner(metadata), parse_task(body).spec
+            todo = plan(
+                desired(owner, metadata.uid, spec, site, now=self.world.clock()),
+                Holdings(process.context, metadata, site).observe(),
+                now=self.world.clock(),
+                retire_after=process.context.settings.retirement_age,
+                unscheduled_since=self.world.clock(),
+                in_use=frozenset(self._used()),
+            )
+            assert todo.is_empty, (name, todo)
+            assert self.world.condition(of=body)["status"] == "True"
+
+    def _i9_nothing_is_written_any_more(self) -> None:
+        mark = len(self.world.trace.writes)
+        for _ in range(3):
+            self._pass(601)
+        assert [str(call) for call in self.world.trace.writes[mark:]] == []
+
+    def _is_allowed(self) -> bool:
+        return NAMESPACE in self.world.object(TEMPLATES, "default")["spec"]["namespaces"]
+
+    def _used(self) -> set[str]:
+        statuses = (run["status"] for run in self.world.runs() if run["status"].get("completionTime") is None)
+        return {arn for status in statuses if (arn := status.get("taskDefinitionArn"))}
+
+    def _send(self, detail: dict[str, Any], times: int) -> None:
+        variables = detail["overrides"]["containerOverrides"][0]["environment"]
+        uid = next(one["value"] for one in variables if one["name"] == "BGT_TASK_UID")
+        for _ in range(times):
+            self.world.account.send(EVENTS, event(detail))
+            message = self.world.account.queues[EVENTS].waiting[-1].id
+            self.sent.append(
+                laws.Sent(message, arn=detail["taskArn"], uid=uid, is_end=detail["lastStatus"] == "STOPPED")
+            )
+
+    def _pass(self, seconds: float) -> None:
+        self.world.clock.advance(seconds)
+        self.world.store.collect_garbage()
+        for arn, task in list(self.world.account.tasks.items()):
+            if task["desiredStatus"] == "STOPPED" and task["lastStatus"] != "STOPPED":
+                self._send(self.world.account.move(arn, "STOPPED", exit_code=143), 1)
+        self._work()
+
+    def _work(self) -> None:
+        process = self.world.process
+        assert process is not None
+        try:
+            process.read_queues()
+            process.work()
+        except Crash:
+            self.told += map(str, process.told.told)
+            self.world.start()
+        else:
+            self.told += map(str, process.told.told)
+            process.told.told.clear()
+
+    def _hear(self) -> None:
+        self.ears.deliver()
+
+    def _plant_strangers(self) -> None:
+        self.world.account.add_revision("bgt_other_reports_nightly", digest="d", owner="other/reports/nightly", uid="u")
+        self.world.account.add_revision("somebodys-web-server")
+        self.strangers = laws.strangers_of(self.world)
+
+
+def test_the_names_of_the_strangers_are_not_ours() -> None:
+    machine = Operations()
+
+    machine.begin()
+
+    assert {family_of(arn) for arn in machine.strangers["revisions"]} == {
+        "bgt_other_reports_nightly",
+        "somebodys-web-server",
+    }
+    machine.teardown()
+
+
+TestOperations = Operations.TestCase
+TestOperations.settings = settings(
+    max_examples=60,
+    stateful_step_count=40,
+    deadline=None,
+    suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much, HealthCheck.data_too_large],
+)
+TestOperations = pytest.mark.timeout(240)(TestOperations)
