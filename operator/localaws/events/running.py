@@ -44,7 +44,8 @@ class Running:
         """Take up the schedule of a rule that is new or was changed, if it has one and is enabled."""
         self.unschedule(rule)
         if rule.enabled and rule.schedule is not None:
-            self._timers[rule.arn] = self._world.spawn(self._tick(rule, account, region))
+            since = self._world.clock.now()
+            self._timers[rule.arn] = self._world.spawn(self._tick(rule, since, account, region))
 
     def unschedule(self, rule: Rule) -> None:
         """Let go of a rule; what it triggered already is delivered."""
@@ -52,8 +53,8 @@ class Running:
         if timer is not None:
             timer.cancel()
 
-    async def _tick(self, rule: Rule, account: str, region: str) -> None:
-        moment = self._world.clock.now()
+    async def _tick(self, rule: Rule, moment: dt.datetime, account: str, region: str) -> None:
+        """Trigger the rule at each of its times after a moment."""
         while rule.schedule is not None and (slot := rule.schedule.next_after(moment)) is not None:
             await self._world.clock.sleep_until(slot)
             moment = slot
