@@ -45,7 +45,10 @@ Tests see and drive it under /_localaws/:
     POST faults {"service": "ecs", "operation": "RunTask", "action": "error", "code": "ServerException"}
                 actions: error, hold, delay, drop-before, drop-after; GET lists, DELETE faults/ID removes
     POST clock  {"advance": 3600} or {"rate": 60}
-    PUT  images {"repo/app:1": ["python", "-m", "app"]}
+    PUT  images {"repo/app:1": ["python", "-m", "app"], "repo/gone:1": null}
+    POST ecs/shortages {"outcome": "refused", "reason": "RESOURCE:MEMORY", "family": "app", "times": 2}
+                outcomes: refused, refused-but-started, unplaced; GET lists, DELETE ecs/shortages/ID removes
+    POST ecs/interrupt {"task": "arn:aws:ecs:…"}
     POST reset                        as if just started
 """
 
