@@ -1,0 +1,105 @@
+"""One run of the workload: undisturbed, or disturbed and compared step by step with an undisturbed one."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from crash.disturbance import MOMENTS, Disturbance, Point
+from crash.picture import Creations, Picture, creations_of, picture_of
+from crash.workload import WORKLOAD, Step
+from crash.world import CrashWorld
+
+
+@dataclass(frozen=True, slots=True)
+class Undisturbed:
+    """What a run without faults left after each step, what it had made by then, and all its writes as (step, label)."""
+
+    pictures: dict[str, Picture]
+    creations: dict[str, Creations]
+    writes: tuple[tuple[str, str], ...]
+
+    def points(self) -> list[Point]:
+        """Every write, three times."""
+        seen: Counter[tuple[str, str]] = Counter()
+        points = []
+        for step, label in self.writes:
+            seen[step, label] += 1
+            points += [Point(step, label, seen[step, label], moment) for moment in MOMENTS]
+        return points
+
+    def differences(self, world: CrashWorld, step: str) -> list[str]:
+        """What the world holds otherwise after a step, and what was made otherwise by then."""
+        seen = picture_of(world).differences(self.pictures[step])
+        made = creations_of(world).differences(self.creations[step], crashes=1)
+        return [f"{step}: {one}" for one in (*seen, *made)]
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """How a case ended. `reached`: what was to be disturbed was there. `wrong` is empty where all is well."""
+
+    case: str
+    reached: bool
+    wrong: tuple[str, ...] = ()
+
+    @property
+    def passed(self) -> bool:
+        """Whether the fault was there, and did no harm."""
+        return self.reached and not self.wrong
+
+
+def undisturbed(world: CrashWorld) -> Undisturbed:
+    """Run the workload and write down what there is.
+
+    Raises:
+        NotAtRestError: a step does not come to rest.
+    """
+    world.begin()
+    pictures, creations, writes = {}, {}, []
+    for step in WORKLOAD:
+        before = len(world.proxy.writes)
+        _run(world, step)
+        pictures[step.name], creations[step.name] = picture_of(world), creations_of(world)
+        writes += [(step.name, write.call.label) for write in world.proxy.writes[before:]]
+    assert world.revivals == 0, "the controller ended by itself"
+    return Undisturbed(pictures, creations, tuple(writes))
+
+
+def disturbed(
+    world: CrashWorld, case: str, disturbance: Disturbance, wanted: Undisturbed, *, is_brief: bool = False
+) -> Verdict:
+    """Run the workload, begun anew, with a disturbance, and stop at the first step after which something is wrong.
+
+    `is_brief` stops at the last step that the disturbance is about, and does not look whether it hurts later.
+    """
+    with world.proxy.breaking(disturbance):
+        compares = not disturbance.from_step
+        for step in WORKLOAD:
+            compares = compares or step.name == disturbance.from_step
+            wrong = _step(world, step, disturbance) or (wanted.differences(world, step.name) if compares else [])
+            if wrong:
+                return Verdict(case, disturbance.reached, tuple(wrong))
+            if is_brief and step.name == disturbance.last_step:
+                break
+    ends = [f"the controller ended {world.revivals} times"] if world.revivals > disturbance.most_ends else []
+    return Verdict(case, disturbance.reached, tuple(ends))
+
+
+def _step(world: CrashWorld, step: Step, disturbance: Disturbance) -> list[str]:
+    try:
+        disturbance.before(world, step.name)
+        _run(world, step, lambda: disturbance.acted(world, step.name))
+    except AssertionError as error:
+        return [f"{step.name}: {error}"]
+    return []
+
+
+def _run(world: CrashWorld, step: Step, acted: Callable[[], None] = lambda: None) -> None:
+    """Make the moves of a step, each from rest to rest; `acted` is called once, after the first of them."""
+    for move in step.moves:
+        move.act(world)
+        if move is step.moves[0]:
+            acted()
+        world.rest(lambda move=move: move.missing(world))
