@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from backgroundtask.aws import Cloud, Ecs, LogGroups, Pacing, Queues, Rates, Schedules, Urgency, rates_of, urgency
+from backgroundtask.aws.rates import STEP
 from backgroundtask.errors import Busy, Paced
 from fixtures.wire import REGION, Wire
 
@@ -96,9 +97,9 @@ class TestHook:
         for _ in range(3):
             cloud.ecs.active_revisions("f")
 
-        assert time.waits == pytest.approx([1 / 1.9, 1 / 1.9])
+        assert time.waits == pytest.approx([0.5 / STEP, 0.5 / STEP])
         assert len(wire.sent) == 3
-        assert told.waits == [("TaskDefinitionRead", pytest.approx(1 / 1.9))] * 2
+        assert told.waits == [("TaskDefinitionRead", pytest.approx(0.5 / STEP))] * 2
 
     def test_every_page_takes_a_token(self, wire: Wire, time: Time, paced: Any) -> None:
         cloud, _ = paced("ListTaskDefinitions=2/2")
@@ -124,7 +125,7 @@ class TestHook:
         assert time.waits == []
 
         cloud.ecs.revision("arn")
-        assert time.waits == pytest.approx([1 / 1.9])
+        assert time.waits == pytest.approx([0.5 / STEP])
 
     def test_no_thread_waits_where_the_turn_is_far(self, wire: Wire, time: Time, paced: Any) -> None:
         cloud, _ = paced("ListTaskDefinitions=1/0.1")
@@ -134,7 +135,7 @@ class TestHook:
         with pytest.raises(Paced) as turn:
             cloud.ecs.active_revisions("f")
 
-        assert turn.value.retry_after == pytest.approx(1 / 0.095)
+        assert turn.value.retry_after == pytest.approx(10 / STEP)
         assert (time.waits, len(wire.sent)) == ([], 1)
 
     def test_no_thread_waits_for_long_though_others_go_ahead_again_and_again(
@@ -196,7 +197,7 @@ class TestThrottles:
             cloud.ecs.active_revisions("f")
         cloud.ecs.active_revisions("f")
 
-        assert time.waits == [pytest.approx(2.07, abs=0.05)]  # at half of 0.95 a second, which grows meanwhile
+        assert time.waits == [pytest.approx(2.03, abs=0.05)]  # at half of its refill, which grows meanwhile
 
     @pytest.mark.parametrize(
         ("code", "message", "why"),
@@ -229,7 +230,7 @@ class TestThrottles:
         assert (len(wire.sent), time.waits) == (2, [])
 
         cloud.ecs.active_revisions("f")
-        assert time.waits == [pytest.approx(1 / 0.95)]
+        assert time.waits == [pytest.approx(1 / STEP)]
 
 
 class TestWork:
@@ -244,7 +245,7 @@ class TestWork:
                 pace.reserve()
             waits[key] = turn.value.retry_after
 
-        assert waits == pytest.approx({"a": 1 / 0.95, "b": 2 / 0.95})
+        assert waits == pytest.approx({"a": 1 / STEP, "b": 2 / STEP})
 
     def test_at_its_moment_it_goes_without_waiting(self, wire: Wire, time: Time, paced: Any) -> None:
         cloud, pacing = paced("RegisterTaskDefinition=1/1")
@@ -336,7 +337,7 @@ class TestWork:
         with pytest.raises(Paced) as turn, pacing.work("a", share="", urgency=Urgency.CHANGE):
             cloud.pace.reserve("RunTask")
 
-        assert turn.value.retry_after == pytest.approx(1 / 0.0095)
+        assert turn.value.retry_after == pytest.approx(100 / STEP)
         assert told.turns == []
 
 

@@ -4,7 +4,7 @@ from collections import Counter
 
 import pytest
 
-from backgroundtask.aws.rates import CATEGORIES, DOCUMENTED, Rate, category_of, rates_of
+from backgroundtask.aws.rates import CATEGORIES, DOCUMENTED, STEP, Rate, category_of, rates_of
 
 
 def test_registering_and_deregistering_share_the_bucket_that_aws_documents_for_both() -> None:
@@ -35,7 +35,7 @@ def test_every_other_operation_names_its_bucket() -> None:
     assert twice == {"TagResource"}
     for category, operation in operations:
         if operation not in twice:
-            assert rates_of(f"{operation}=4/2")[category.name] == Rate(3, 1.9)
+            assert rates_of(f"{operation}=4/2")[category.name] == Rate(3, 2 * STEP)
 
 
 def test_we_stay_a_step_below_what_aws_documents() -> None:
@@ -50,15 +50,15 @@ def test_we_stay_a_step_below_what_aws_documents() -> None:
 def test_a_bucket_is_named_by_itself_or_by_an_operation_of_it(name: str) -> None:
     rates = rates_of(f"{name}=100/10")
 
-    assert rates["TaskDefinitionModify"] == Rate(95, 9.5)
+    assert rates["TaskDefinitionModify"] == Rate(97, 10 * STEP)
     assert {**rates, "TaskDefinitionModify": 0} == {**DOCUMENTED, "TaskDefinitionModify": 0}
 
 
 def test_a_raised_quota_is_kept_below_too_but_for_a_burst_of_one() -> None:
     rates = rates_of(" RunTask=1/0.5, ListSchedules=40/20 ")
 
-    assert rates["RunTask"] == Rate(1, 0.475)
-    assert rates["ListSchedules"] == Rate(38, 19)
+    assert rates["RunTask"] == Rate(1, 0.5 * STEP)
+    assert rates["ListSchedules"] == Rate(38, 20 * STEP)
 
 
 def test_nothing_told_is_what_aws_documents() -> None:

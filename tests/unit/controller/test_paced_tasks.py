@@ -8,13 +8,14 @@ from datetime import timedelta
 import pytest
 
 from backgroundtask.aws import rates_of
+from backgroundtask.aws.rates import STEP
 from backgroundtask.errors import Blocked, Busy
 from backgroundtask.kube.resource import TASKS
 from fixtures.fake_process import Process
 from fixtures.fake_world import NAMESPACE, World
 from fixtures.objects import task_object
 
-DOCUMENTED = "RegisterTaskDefinition=20/1"  # of which we take 19, and 0.95 a second
+DOCUMENTED = "RegisterTaskDefinition=20/1"  # of which we take 19, and a little less than 1 a second
 
 
 def process(world: World) -> Process:
@@ -332,7 +333,7 @@ class TestFailures:
 
 @pytest.mark.parametrize("seconds", [timedelta(seconds=30), timedelta(minutes=5)], ids=str)
 def test_a_wait_is_as_long_as_it_was_told_however_often_it_was_made_before(bare: World, seconds: timedelta) -> None:
-    paced(bare, f"RegisterTaskDefinition=1/{1 / seconds.total_seconds() / 0.95:.9f}")
+    paced(bare, f"RegisterTaskDefinition=1/{1 / seconds.total_seconds() / STEP:.9f}")
     bare.apply(name="first")
     process(bare).work()
     bare.apply(name="second")
