@@ -9,7 +9,8 @@ import pytest
 
 from backgroundtask.aws import rates_of
 from backgroundtask.aws.rates import STEP
-from backgroundtask.errors import Blocked, Busy
+from backgroundtask.controller.keys import Key, ResyncKey, TaskKey
+from backgroundtask.errors import Blocked, Busy, Paced
 from backgroundtask.kube.resource import TASKS
 from fixtures.fake_process import Process
 from fixtures.fake_world import NAMESPACE, World
@@ -207,6 +208,25 @@ class TestOrder:
         bare.pass_time(3, step=0.1)
 
         assert registrations(bare, mark)[0] == names[-1]
+
+
+def test_a_look_in_bulk_leaves_a_part_of_the_burst_to_what_users_ask_for(bare: World) -> None:
+    paced(bare, "RegisterTaskDefinition=10/0.01")
+    context, pace = process(bare).context, bare.clouds.cloud.pace
+
+    def served(key: Key) -> bool:
+        try:
+            with context.pace(key):
+                pace.admit("ecs", "RegisterTaskDefinition")
+        except Paced:
+            return False
+        return True
+
+    looks = [served(ResyncKey(f"template-{number}")) for number in range(9)]
+    changes = [served(TaskKey(NAMESPACE, f"task-{number}")) for number in range(3)]
+
+    assert looks == [True] * 7 + [False] * 2
+    assert changes == [True, True, False]
 
 
 @pytest.mark.timeout(60)
