@@ -6,28 +6,27 @@ an answer with status 200. Members that carry such a proof are read by index, so
 never an empty world.
 """
 
-import threading
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from botocore.exceptions import ClientError
 
 from backgroundtask.aws.clients import Clients
 from backgroundtask.aws.errors import code_of, translated
+from backgroundtask.aws.revisions import Revisions, revision_of
 from backgroundtask.aws.tasks import task_of
 from backgroundtask.errors import Busy
 from backgroundtask.plan.changes import Revision
-from backgroundtask.plan.definition import DIGEST_TAG, OWNER_TAG, UID_TAG, Definition
+from backgroundtask.plan.definition import RETAINED_TAG, Definition
 from backgroundtask.plan.outcome import Task, plain
 
 if TYPE_CHECKING:
-    from mypy_boto3_ecs.type_defs import DescribeTaskDefinitionResponseTypeDef, FailureTypeDef
+    from mypy_boto3_ecs.type_defs import FailureTypeDef, TagTypeDef
 
 _BATCH = 100  # Amazon ECS API, DescribeTasks: tasks
 _REASON_LENGTH = 255  # Amazon ECS API, StopTask: reason
-_REMEMBERED = 4096  # revisions; about 1 KiB each
-_REFUSED = frozenset({"ClientException", "InvalidParameterException"})
+_REFUSED = frozenset({"ClientException", "InvalidParameterException", "ResourceNotFoundException"})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,7 +42,7 @@ class Ecs:
 
     def __init__(self, clients: Clients) -> None:
         self._clients = clients
-        self._revisions = _Revisions()
+        self._revisions = Revisions()
 
     @translated()
     def cluster(self, name_or_arn: str) -> Cluster | None:
@@ -76,14 +75,16 @@ class Ecs:
                 yield from (arn for arn in page["taskDefinitionArns"] if _family(arn).startswith(prefix))
 
     @translated()
-    def revision(self, arn: str) -> Revision:
+    def revision(self, arn: str, *, fresh: bool = False) -> Revision:
         """A revision with the marks in its tags. A revision never changes, so one that bears ours is asked for once.
+
+        `fresh` asks in any case: whether it is retained, another process may have changed.
 
         Raises:
             Busy: RevisionVanished, where ECS no longer knows it.
         """
         known = self._revisions.get(arn)
-        if known is not None:
+        if known is not None and not fresh:
             return known
         try:
             answer = self._clients.ecs.describe_task_definition(taskDefinition=arn, include=["TAGS"])
@@ -91,7 +92,7 @@ class Ecs:
             if not self._is_gone(error, arn):
                 raise
             raise Busy("RevisionVanished", f"ECS no longer knows {arn}.") from error
-        revision = _revision_of(answer)
+        revision = revision_of(answer)
         self._revisions.put(revision)
         return revision
 
@@ -117,6 +118,24 @@ class Ecs:
         )
         self._revisions.put(revision)
         return revision
+
+    @translated()
+    def retain(self, revision: Revision, *, retained: bool = True) -> Revision:
+        """Mark a revision of ours as one that belongs to no object, or no longer as such; as it is then.
+
+        Raises:
+            Busy: RevisionVanished, where it is no longer ACTIVE.
+        """
+        tags: list[TagTypeDef] = [{"key": RETAINED_TAG, "value": "true" if retained else "false"}]
+        try:
+            self._clients.ecs.tag_resource(resourceArn=revision.arn, tags=tags)
+        except ClientError as error:
+            if not self._is_gone(error, revision.arn):
+                raise
+            raise Busy("RevisionVanished", f"ECS no longer knows {revision.arn}.") from error
+        marked = replace(revision, retained=retained)
+        self._revisions.put(marked)
+        return marked
 
     @translated()
     def deregister(self, arn: str) -> None:
@@ -187,43 +206,6 @@ class Ecs:
     def _has_ended(self, cluster: str, task_arn: str) -> bool:
         found, missing = self.tasks(cluster, [task_arn])
         return task_arn in missing or found[task_arn].last_status == "STOPPED"
-
-
-class _Revisions:
-    """The revisions seen last, by ARN. A revision without our marks is left out: somebody might still tag it."""
-
-    def __init__(self) -> None:
-        self._lock = threading.Lock()
-        self._by_arn: dict[str, Revision] = {}
-
-    def get(self, arn: str) -> Revision | None:
-        with self._lock:
-            revision = self._by_arn.pop(arn, None)
-            if revision is not None:
-                self._by_arn[arn] = revision
-            return revision
-
-    def put(self, revision: Revision) -> None:
-        if revision.owner is None:
-            return
-        with self._lock:
-            self._by_arn[revision.arn] = revision
-            if len(self._by_arn) > _REMEMBERED:
-                del self._by_arn[next(iter(self._by_arn))]
-
-
-def _revision_of(answer: "DescribeTaskDefinitionResponseTypeDef") -> Revision:
-    tags = {tag.get("key"): tag.get("value") for tag in answer.get("tags", [])}
-    definition = answer["taskDefinition"]
-    containers = definition.get("containerDefinitions", [])
-    return Revision(
-        arn=definition["taskDefinitionArn"],
-        digest=tags.get(DIGEST_TAG),
-        owner=tags.get(OWNER_TAG),
-        uid=tags.get(UID_TAG),
-        task_role=definition.get("taskRoleArn"),
-        secrets=frozenset(secret["valueFrom"] for one in containers for secret in one.get("secrets", [])),
-    )
 
 
 def _refuse_other_failures(failures: Sequence["FailureTypeDef"], what: str) -> None:

@@ -28,6 +28,7 @@ from backgroundtask.plan.changes import (
 )
 from backgroundtask.plan.desired import Site, allows
 from backgroundtask.plan.names import Owner
+from backgroundtask.plan.orphans import retention
 
 
 @dataclass(slots=True)
@@ -97,6 +98,20 @@ class Holdings:
                 self._cloud.ecs.deregister(revision.arn)
             self._stop(self._running() - uses)  # what a firing that was under way has started meanwhile
 
+    def retain(self) -> None:
+        """Mark all of it as what stays by intention, so that no sweep takes it for an orphan."""
+        marks = retention(self.observe(), str(self._owner))
+        for step in marks.schedules:
+            self._cloud.schedules.update(step.after)
+        for revision in marks.revisions:
+            self._cloud.ecs.retain(revision)
+
+    def left(self) -> tuple[str, ...]:
+        """What there is of it, for people: names of schedules, ARNs of running ECS tasks and of revisions."""
+        end = teardown(self.observe(), str(self._owner))
+        names = (f"schedule {self._site.group}/{step.before.name}" for step in end.schedules)
+        return (*names, *sorted(self._running()), *(revision.arn for revision in end.retire))
+
     def _retire(self, revisions: tuple[Revision, ...]) -> Paced | None:
         """Nobody waits for it, so it lets everybody else go ahead."""
         try:
@@ -126,7 +141,7 @@ class Holdings:
     def _revision(self, todo: Plan) -> Revision:
         match todo.definition:
             case Keep(revision):
-                return revision
+                return self._cloud.ecs.retain(revision, retained=False) if revision.retained else revision
             case Register(definition):
                 self.registered = self._cloud.ecs.register(definition, self._metadata.uid)
                 return self.registered

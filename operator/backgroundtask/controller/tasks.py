@@ -7,7 +7,6 @@ fail apart from each other, so that a refused spec loses no outcome of a run.
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
 from functools import partial
 from typing import Any
 
@@ -19,8 +18,9 @@ from backgroundtask.api.run import BackgroundTaskRun
 from backgroundtask.controller import metrics
 from backgroundtask.controller.configure import LOOK_AGAIN, configure
 from backgroundtask.controller.context import Context, log
-from backgroundtask.controller.holdings import Holdings
-from backgroundtask.controller.keys import Delivery, TaskKey, TemplateKey
+from backgroundtask.controller.endings import Stopping, end_run, end_task
+from backgroundtask.controller.force import Unheeded
+from backgroundtask.controller.keys import TaskKey, TemplateKey
 from backgroundtask.controller.ledger import Ends, Ledger
 from backgroundtask.controller.memory import Memory
 from backgroundtask.controller.statuses import write_status
@@ -32,7 +32,6 @@ from backgroundtask.plan.runs import Kept, has_ended
 from backgroundtask.plan.status import Configured, Refused, Subject, Unchanged, condition_changes, task_status
 
 _AFTER_SLOT = 1.0  # seconds: the task that the slot starts is then on its way, and both are told in one patch
-_STOPPED_BY = timedelta(minutes=3)  # a task that was asked to stop has had its two minutes by then, and ECS's seconds
 _CRONJOB_REASONS = {"InvalidSchedule": "UnparseableSchedule"}  # what CronJob's Events call it
 
 
@@ -41,7 +40,7 @@ class _Notes:
     """What this process remembers of one task."""
 
     memory: Memory = field(default_factory=Memory)
-    stopping: dict[str, datetime] = field(default_factory=dict)  # ECS tasks that were asked to stop, and when
+    stopping: Stopping = field(default_factory=dict)
 
 
 class Tasks:
@@ -51,6 +50,7 @@ class Tasks:
         self._context = context
         self._notes: dict[TaskKey, _Notes] = {}
         self._ends = Ends()
+        self._unheeded = Unheeded(context)
 
     def suspect(self, key: TaskKey) -> None:
         """Somebody saw AWS differ from the status: the next pass asks AWS for everything."""
@@ -71,6 +71,7 @@ class Tasks:
         if metadata.deletion_timestamp is not None:
             self._part(key, raw, metadata)
             return
+        self._unheeded.tell(Ref.of(TASKS, raw), metadata)
         task, refusal = _subject(raw, metadata)
         ledger, notes = self._ledger(raw, metadata), self._notes.setdefault(key, _Notes())
         unrecorded = _trouble(lambda: ledger.record(self._context.inbox.take(key)))
@@ -122,34 +123,10 @@ class Tasks:
 
     def _end_runs(self, key: TaskKey, raw: Mapping[str, Any], ledger: Ledger, notes: _Notes) -> list[Expected | None]:
         """Let go of runs that have ended, and end those that somebody deletes; what keeps one run keeps no other."""
-        return [_trouble(partial(self._end_run, key, raw, run, ledger, notes)) for run in ledger.runs()]
-
-    def _end_run(
-        self, key: TaskKey, raw: Mapping[str, Any], run: BackgroundTaskRun, ledger: Ledger, notes: _Notes
-    ) -> None:
-        arn, is_deleted = run.status.task_arn, run.metadata.deletion_timestamp is not None
-        if has_ended(run) or (is_deleted and arn is None):
-            ledger.let_go(run)
-            notes.stopping.pop(arn or "", None)
-        elif is_deleted and arn is not None:
-            self._stop(key, raw, run, arn, ledger, notes)
-
-    def _stop(
-        self, key: TaskKey, raw: Mapping[str, Any], run: BackgroundTaskRun, arn: str, ledger: Ledger, notes: _Notes
-    ) -> None:
-        """Stop the ECS task of a run that is being deleted. Its end comes as an event, or is found by looking."""
-        site = self._context.site(read_task_parting(raw).launch_template)
-        ecs, now = self._context.cloud(site).ecs, self._context.now()
-        if arn not in notes.stopping:
-            ecs.stop(site.cluster, arn, f"BackgroundTaskRun {run.metadata.namespace}/{run.metadata.name} was deleted")
-            notes.stopping[arn] = now
-        elif now - notes.stopping[arn] >= _STOPPED_BY:
-            seen, missing = ecs.tasks(site.cluster, [arn])
-            if arn in missing:  # ECS shows a new task within seconds: this one it has forgotten
-                ledger.let_go(run)
-            elif seen[arn].has_ended:
-                ledger.record([Delivery(seen[arn])])
-        self._context.queue.add_after(key, _STOPPED_BY.total_seconds())
+        runs = ledger.runs()
+        for run in runs:
+            self._unheeded.tell(Ref(RUNS, key.namespace, run.metadata.name, run.metadata.uid), run.metadata)
+        return [_trouble(partial(end_run, self._context, raw, run, ledger, notes.stopping)) for run in runs]
 
     def _next_look(self, key: TaskKey, configured: Configured, notes: _Notes) -> None:
         queue, now = self._context.queue, self._context.now()
@@ -176,13 +153,12 @@ class Tasks:
             if unrecorded is not None:
                 raise unrecorded
             return
-        parting, runs = read_task_parting(raw), ledger.runs()
+        runs = ledger.runs()
         uses = frozenset(run.status.task_arn for run in runs if run.status.task_arn and not has_ended(run))
-        if parting.deletion_policy == "Delete":
-            trouble = _trouble(lambda: self._holdings(parting.launch_template, metadata).take_down(uses))
-            if trouble is not None:
-                self._write(key, _subject(raw, metadata)[0], Refused(trouble), runs)
-                raise trouble
+        trouble = _trouble(lambda: end_task(self._context, raw, metadata, uses))
+        if trouble is not None:
+            self._write(key, _subject(raw, metadata)[0], Refused(trouble), runs)
+            raise trouble
         for run in runs:
             ledger.let_go(run)
         left = self._context.kube.remove_finalizer(TASKS, raw, FINALIZER)
@@ -190,10 +166,7 @@ class Tasks:
             self._context.cache.put(TASKS, left)
         log.info("Background task deleted taskID=%s", key)
         self._drop(key)
-        self._context.queue.add(TemplateKey(parting.launch_template))
-
-    def _holdings(self, template: str, metadata: ObjectMeta) -> Holdings:
-        return Holdings(self._context, metadata, self._context.site(template))
+        self._context.queue.add(TemplateKey(read_task_parting(raw).launch_template))
 
     def _absent(self, key: TaskKey) -> None:
         """Nothing is cached under the key: make sure, then answer what was delivered to it, and hold no run for it."""

@@ -18,6 +18,7 @@ from backgroundtask.api.template import TemplateSpec, TemplateStatus
 from backgroundtask.aws import Cloud, QueueFacts
 from backgroundtask.controller.configure import LOOK_AGAIN
 from backgroundtask.controller.context import Context
+from backgroundtask.controller.force import Unheeded, is_forced, tell_left
 from backgroundtask.controller.keys import TaskKey, TemplateKey
 from backgroundtask.controller.statuses import write_status
 from backgroundtask.controller.tracker import Tracker
@@ -44,6 +45,7 @@ class Templates:
         self._tracker = tracker
         self._verified: dict[TemplateKey, tuple[str, int, datetime]] = {}
         self._followed: set[TemplateKey] = set()
+        self._unheeded = Unheeded(context)
 
     def reconcile(self, key: TemplateKey) -> None:
         """Verify one template and say so.
@@ -59,6 +61,7 @@ class Templates:
         if metadata.deletion_timestamp is not None:
             self._part(key, raw)
             return
+        self._unheeded.tell(Ref.of(TEMPLATES, raw), metadata)
         now = self._context.now()
         try:
             found = {} if self._is_verified(key, raw, metadata, now) else self._found(key, raw)
@@ -189,7 +192,10 @@ class Templates:
     def _part(self, key: TemplateKey, raw: Mapping[str, Any]) -> None:
         """It goes when no task uses it any more: what they have in AWS can only be cleaned up with it."""
         users = self._context.cache.tasks_using(key.name)
-        if users:
+        if users and is_forced(read_metadata(raw)):
+            why = Blocked("InUse", "What these tasks have in AWS cannot be ended without it")
+            tell_left(self._context, Ref.of(TEMPLATES, raw), why, [f"{namespace}/{name}" for namespace, name in users])
+        elif users:
             namespace, name = users[0]
             message = f"{len(users)} BackgroundTasks still use it, {namespace}/{name} among them: delete them first."
             self._write(raw, {}, reconciling("InUse", message, was_ready="True"))

@@ -25,7 +25,7 @@ from backgroundtask.plan.schedule import Schedule
 class Revision:
     """A task definition that ECS holds. Marks are None where it bears none: it was registered by a stranger.
 
-    `task_role` (ARN) and `secrets` (references) are the rights that its tasks get.
+    `task_role` (ARN) and `secrets` (references) are the rights that its tasks get; `retained` ones belong to no object.
     """
 
     arn: str
@@ -34,6 +34,7 @@ class Revision:
     uid: str | None
     task_role: str | None = None
     secrets: frozenset[str] = frozenset()
+    retained: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -74,7 +75,7 @@ class Observed:
 
 @dataclass(frozen=True, slots=True)
 class Keep:
-    """The revision is there."""
+    """The revision is there; one that was retained is taken back."""
 
     revision: Revision
 
@@ -130,7 +131,8 @@ class Plan:
     @property
     def is_empty(self) -> bool:
         """Nothing is to be written."""
-        return isinstance(self.definition, Keep) and not (self.pause or self.schedules or self.retire)
+        is_there = isinstance(self.definition, Keep) and not self.definition.revision.retained
+        return is_there and not (self.pause or self.schedules or self.retire)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

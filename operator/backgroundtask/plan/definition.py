@@ -16,7 +16,9 @@ from backgroundtask.plan.names import Owner
 OWNER_TAG = f"{TAG_PREFIX}owner"
 UID_TAG = f"{TAG_PREFIX}uid"
 DIGEST_TAG = f"{TAG_PREFIX}digest"
-ROOM_FOR_TAGS = 50 - len((OWNER_TAG, UID_TAG, DIGEST_TAG))
+RETAINED_TAG = f"{TAG_PREFIX}retained"
+"""`true` on what stays though its object went, as deletionPolicy Retain asks; `false` once an object has it again."""
+ROOM_FOR_TAGS = 50 - len((OWNER_TAG, UID_TAG, DIGEST_TAG, RETAINED_TAG))
 """Tags that a definition may have besides our marks (Amazon ECS API, RegisterTaskDefinition: 50 tags a resource)."""
 
 

@@ -13,6 +13,7 @@ _SCHEDULE_NAME_LENGTH = 64  # EventBridge Scheduler API, CreateSchedule: Name
 _STARTED_BY_LENGTH = 128  # Amazon ECS API, RunTask: startedBy, letters, digits, '-', '/', '_'
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _FAMILY = re.compile(r"bgt_(?P<installation>[a-z0-9]{1,16})_(?P<namespace>[a-z0-9-]{1,63})_(?P<name>[a-z0-9-]{1,52})")
+_MARK = re.compile(r"(?P<installation>[a-z0-9]{1,16})/(?P<namespace>[a-z0-9-]{1,63})/(?P<name>[a-z0-9-]{1,52})")
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -59,6 +60,12 @@ class Owner:
 def owner_of_family(family: str) -> Owner | None:
     """The owner that a family's name tells, or None where it is not one of ours."""
     found = _FAMILY.fullmatch(family)
+    return Owner(**found.groupdict()) if found else None
+
+
+def owner_of_mark(mark: str | None) -> Owner | None:
+    """The owner that a mark tells (`str` of an Owner), or None where it tells none."""
+    found = _MARK.fullmatch(mark or "")
     return Owner(**found.groupdict()) if found else None
 
 

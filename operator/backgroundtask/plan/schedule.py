@@ -23,6 +23,7 @@ ended, and a retry that comes later would start a second one (Amazon ECS API, "E
 _RETRY_ATTEMPTS = 185  # Scheduler's own maximum: the age decides
 _OWNER_MARK = f"{TAG_PREFIX}owner="
 _UID_MARK = " uid="
+_RETAINED_MARK = " retained=true"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,6 +43,7 @@ class Schedule:
     """One schedule, complete: UpdateSchedule replaces all of it, so all of it is compared and sent.
 
     `request` is the RunTask request in the API's own camelCase; `owner` is None where the description bears no mark.
+    `retained`: it stays though its object went, as deletionPolicy Retain asked.
     `edited_target` is the target as AWS holds it where somebody changed what we always send the same way: no schedule
     that we want has one, so it differs, and it can still be switched off as it stands.
     """
@@ -56,6 +58,7 @@ class Schedule:
     dead_letters: str | None  # ARN of a queue
     owner: str | None
     uid: str | None
+    retained: bool = False
     edited_target: Mapping[str, Any] | None = None
 
     def pointing_at(self, definition_arn: str) -> "Schedule":
@@ -84,7 +87,7 @@ class Schedule:
     def _description(self) -> str:
         if self.owner is None:
             return ""
-        return f"{_OWNER_MARK}{self.owner}{_UID_MARK}{self.uid or ''}"
+        return f"{_OWNER_MARK}{self.owner}{_UID_MARK}{self.uid or ''}{_RETAINED_MARK if self.retained else ''}"
 
     def _target(self) -> dict[str, Any]:
         target: dict[str, Any] = {
@@ -99,7 +102,7 @@ class Schedule:
 def from_scheduler(answer: Mapping[str, Any]) -> Schedule:
     """The schedule that GetSchedule answers. A stranger's, or one that someone edited, differs from any we want."""
     target = answer["Target"]
-    owner, uid = _owner_in(answer.get("Description", ""))
+    owner, uid, retained = _marks_in(answer.get("Description", ""))
     found = Schedule(
         name=answer["Name"],
         group=answer.get("GroupName", "default"),
@@ -111,6 +114,7 @@ def from_scheduler(answer: Mapping[str, Any]) -> Schedule:
         dead_letters=target.get("DeadLetterConfig", {}).get("Arn"),
         owner=owner,
         uid=uid,
+        retained=retained,
     )
     return found if _is_as_sent(found, answer) else replace(found, edited_target=target)
 
@@ -182,11 +186,13 @@ def _request_in(target: Mapping[str, Any]) -> dict[str, Any]:
     return _with_keys(request, lambda key: key[:1].lower() + key[1:]) if isinstance(request, dict) else {}
 
 
-def _owner_in(description: str) -> tuple[str | None, str | None]:
+def _marks_in(description: str) -> tuple[str | None, str | None, bool]:
+    """Owner, UID and whether it is retained."""
     if not description.startswith(_OWNER_MARK):
-        return None, None
-    owner, _, uid = description.removeprefix(_OWNER_MARK).partition(_UID_MARK)
-    return owner, uid or None
+        return None, None, False
+    retained = description.endswith(_RETAINED_MARK)
+    owner, _, uid = description.removeprefix(_OWNER_MARK).removesuffix(_RETAINED_MARK).partition(_UID_MARK)
+    return owner, uid or None, retained
 
 
 def _is_as_sent(found: Schedule, answer: Mapping[str, Any]) -> bool:

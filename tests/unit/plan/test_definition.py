@@ -9,7 +9,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from backgroundtask.plan.definition import DIGEST_TAG, OWNER_TAG, ROOM_FOR_TAGS, UID_TAG, Definition, Logs, digest_of
+from backgroundtask.plan.definition import (
+    DIGEST_TAG,
+    OWNER_TAG,
+    RETAINED_TAG,
+    ROOM_FOR_TAGS,
+    UID_TAG,
+    Definition,
+    Logs,
+    digest_of,
+)
 from backgroundtask.plan.names import Owner
 
 OWNER = Owner("prod", "reports", "nightly")
@@ -217,7 +226,7 @@ def test_the_object_that_asks_is_marked_and_no_part_of_the_digest() -> None:
     assert [tag["key"] for tag, twin in zip(one, other, strict=True) if tag != twin] == [UID_TAG]
 
 
-def test_with_the_marks_a_definition_has_at_most_the_50_tags_that_ecs_takes() -> None:
+def test_with_the_marks_a_definition_has_room_for_the_mark_of_what_is_retained() -> None:
     crowded = replace(LEAST, tags={f"tag-{number}": "" for number in range(ROOM_FOR_TAGS)})
 
-    assert len(crowded.marked("uid-1")["tags"]) == 50
+    assert len(crowded.marked("uid-1")["tags"]) == 50 - len([RETAINED_TAG])

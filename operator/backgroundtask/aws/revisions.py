@@ -1,0 +1,56 @@
+"""Revisions as ECS describes them, and the ones seen last: a revision never changes, but for the tags on it.
+
+Knows the tags that mark a revision as ours; asks nothing.
+"""
+
+import threading
+from typing import TYPE_CHECKING
+
+from backgroundtask.plan.changes import Revision
+from backgroundtask.plan.definition import DIGEST_TAG, OWNER_TAG, RETAINED_TAG, UID_TAG
+
+if TYPE_CHECKING:
+    from mypy_boto3_ecs.type_defs import DescribeTaskDefinitionResponseTypeDef
+
+_REMEMBERED = 4096  # revisions; about 1 KiB each
+
+
+class Revisions:
+    """The revisions seen last, by ARN. A revision without our marks is left out: somebody might still tag it."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._by_arn: dict[str, Revision] = {}
+
+    def get(self, arn: str) -> Revision | None:
+        """The revision, or None where it is not known."""
+        with self._lock:
+            revision = self._by_arn.pop(arn, None)
+            if revision is not None:
+                self._by_arn[arn] = revision
+            return revision
+
+    def put(self, revision: Revision) -> None:
+        """Remember it, as it is now."""
+        if revision.owner is None:
+            return
+        with self._lock:
+            self._by_arn[revision.arn] = revision
+            if len(self._by_arn) > _REMEMBERED:
+                del self._by_arn[next(iter(self._by_arn))]
+
+
+def revision_of(answer: "DescribeTaskDefinitionResponseTypeDef") -> Revision:
+    """The revision that DescribeTaskDefinition answers, asked with its tags."""
+    tags = {tag.get("key"): tag.get("value") for tag in answer.get("tags", [])}
+    definition = answer["taskDefinition"]
+    containers = definition.get("containerDefinitions", [])
+    return Revision(
+        arn=definition["taskDefinitionArn"],
+        digest=tags.get(DIGEST_TAG),
+        owner=tags.get(OWNER_TAG),
+        uid=tags.get(UID_TAG),
+        task_role=definition.get("taskRoleArn"),
+        retained=tags.get(RETAINED_TAG) == "true",
+        secrets=frozenset(secret["valueFrom"] for one in containers for secret in one.get("secrets", [])),
+    )
