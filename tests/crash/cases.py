@@ -70,10 +70,11 @@ def undisturbed(world: CrashWorld) -> Undisturbed:
 def disturbed(
     world: CrashWorld, case: str, disturbance: Disturbance, wanted: Undisturbed, *, is_brief: bool = False
 ) -> Verdict:
-    """Run the workload, begun anew, with a disturbance, and stop at the first step after which something is wrong.
+    """Run the workload anew with a disturbance, and stop at the first step after which something is wrong.
 
     `is_brief` stops at the last step that the disturbance is about, and does not look whether it hurts later.
     """
+    world.begin(replicas=disturbance.replicas)
     with world.proxy.breaking(disturbance):
         compares = not disturbance.from_step
         for step in WORKLOAD:

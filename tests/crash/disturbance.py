@@ -22,11 +22,12 @@ class Disturbance(Fault):
 
     `reached` tells whether what was to be disturbed was there. `from_step` is the first step after which the world may
     differ, empty for the first of all; `last_step` the one after which it must be as if nothing had been, empty where
-    only the end tells. `most_ends` is how often the controller may end.
+    only the end tells. `most_ends` is how often a controller may end; `replicas` is how many there are.
     """
 
     from_step = last_step = ""
     most_ends = 0
+    replicas = 1
 
     def __init__(self) -> None:
         self.reached = False

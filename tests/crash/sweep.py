@@ -121,7 +121,6 @@ class Sweep:
 
     def _tried(self, world: CrashWorld, case: str, wanted: Undisturbed) -> Verdict:
         for _ in range(_TRIES):
-            world.begin()
             disturbance = SCENARIOS[case]() if case in SCENARIOS else Strike(Point.parse(case), world)
             verdict = disturbed(world, case, disturbance, wanted, is_brief=self._is_brief)
             if verdict.reached or verdict.wrong:

@@ -34,6 +34,8 @@ IMAGES = ("reports:1", "reports:2")
 EXIT_CODE = 3
 FLAGS = ("--workers", "1")
 """One thread, so that the writes of two runs have one order."""
+TERMS = ("--lease-duration", "6", "--renew-deadline", "4", "--retry-period", "0.5")
+"""Of several replicas: seconds that a test has, and that a busy machine keeps."""
 
 _GATE = "gate"
 _PATIENCE = 60.0  # seconds until a world that does not come to rest is given up
@@ -50,12 +52,13 @@ class NotAtRestError(AssertionError):
 
 @dataclass(kw_only=True)
 class CrashWorld(World):
-    """`revivals` counts how often a killed controller was followed by another."""
+    """`controllers` are those that run, or have just ended; `revivals` counts how often one was followed by another."""
 
     proxy: FaultProxy
     slots: list[dt.datetime] = field(default_factory=list)
-    operator: Operator | None = None
+    controllers: list[Operator] = field(default_factory=list)
     revivals: int = 0
+    _flags: tuple[str, ...] = FLAGS
     _clients: dict[str, Any] = field(default_factory=dict)
     _queues: dict[str, str] = field(default_factory=dict)
     _kube: Kube | None = None
@@ -88,8 +91,14 @@ class CrashWorld(World):
             self._queues[name] = self.client("sqs").get_queue_url(QueueName=f"bgt-{INSTALLATION}-{name}")["QueueUrl"]
         return self._queues[name]
 
-    def begin(self) -> None:
-        """As on the first day: no object, nothing in AWS but what the platform team made, and a controller."""
+    @property
+    def leader(self) -> Operator | None:
+        """The replica that has told that it leads, and lives."""
+        living = [one for one in self.controllers if one.process.poll() is None]
+        return next((one for one in living if one.logged("Leading as ")), None)
+
+    def begin(self, *, replicas: int = 1) -> None:
+        """As on the first day: no object, nothing in AWS but what the platform team made, and a controller or more."""
         self.stop_operators()
         self._wipe()
         self.aws.reset()
@@ -99,12 +108,14 @@ class CrashWorld(World):
         self.slots, self.revivals = [], 0
         self.proxy.writes = []
         self.gate.unlink(missing_ok=True)
-        self.operator = self.start_operator(*FLAGS)
+        self.kubectl("delete", "lease", f"bgt-{INSTALLATION}", "--ignore-not-found")
+        self._flags = FLAGS if replicas == 1 else (*FLAGS, *TERMS)
+        self.controllers = [self._controller() for _ in range(replicas)]
 
     def kill(self) -> None:
         """End the controller at once."""
-        assert self.operator is not None
-        self.operator.kill()
+        [controller] = self.controllers
+        controller.kill()
 
     def rest(self, missing: Callable[[], str]) -> None:
         """Return once `missing` says that nothing is missing, no write follows and no message waits.
@@ -153,9 +164,13 @@ class CrashWorld(World):
         return dt.datetime.fromisoformat(self.aws.control("GET", "clock")["now"])
 
     def _revive(self) -> None:
-        if self.operator is not None and self.operator.process.poll() is not None:
-            self.revivals += 1
-            self.operator = self.start_operator(*FLAGS, "--resync", _RESYNC)
+        for at, controller in enumerate(self.controllers):
+            if controller.process.poll() is not None:
+                self.revivals += 1
+                self.controllers[at] = self._controller("--resync", _RESYNC)
+
+    def _controller(self, *flags: str) -> Operator:
+        return self.start_operator(*self._flags, *flags, elect=self._flags != FLAGS)
 
     def _unquiet(self) -> str:
         return "" if self.proxy.quiet_for >= _QUIET else "writes go on"
