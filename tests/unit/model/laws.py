@@ -107,6 +107,14 @@ def i6_at_rest_one_revision_is_left(world: World, used: set[str]) -> None:
     assert not [family for family, count in families.items() if count > 1 and _is_ours(family)]
 
 
+def i6_what_an_active_run_uses_stays(world: World) -> None:
+    """The revision of a run that goes on is not retired, as long as its task stays."""
+    staying = {one["metadata"]["name"] for one in world.store.all(TASKS) if "deletionTimestamp" not in one["metadata"]}
+    going = (run for run in world.runs() if run["spec"]["task"] in staying and run["status"].get("phase") not in ENDS)
+    used = {run["status"].get("taskDefinitionArn") for run in going}
+    assert not used & world.account.inactive
+
+
 def i7_nothing_goes_back(chronicle: Chronicle) -> None:
     """Phases go forward, an end that was seen is final, observedGeneration never falls."""
     for statuses in chronicle.runs.values():
@@ -162,14 +170,17 @@ def held_runs_have_not_ended(world: World) -> None:
 
 
 def strangers_of(world: World) -> dict[str, Any]:
-    """Everything in the account that is not this installation's."""
+    """Everything in the account that does not bear this installation's mark."""
     schedules = {key: kept for key, (kept, _) in world.account.schedules.items() if not _is_marked(kept)}
-    revisions = {arn: arn in world.account.inactive for arn in world.account.revisions if not _is_ours(family_of(arn))}
-    return {"schedules": schedules, "revisions": revisions}
+    foreign = (arn for arn, one in world.account.revisions.items() if not _is_mark(one.owner))
+    return {"schedules": schedules, "revisions": {arn: arn in world.account.inactive for arn in foreign}}
 
 
 def _is_marked(kept: dict[str, Any]) -> bool:
-    owner = from_scheduler(kept).owner
+    return _is_mark(from_scheduler(kept).owner)
+
+
+def _is_mark(owner: str | None) -> bool:
     return owner is not None and owner.startswith(f"{INSTALLATION}/")
 
 

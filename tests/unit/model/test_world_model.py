@@ -7,6 +7,7 @@ every step, or whenever the world is left alone for long enough; what hypothesis
 from __future__ import annotations
 
 import logging
+from dataclasses import replace
 from typing import Any, Literal
 
 import pytest
@@ -21,6 +22,7 @@ from backgroundtask.kube.resource import RUNS, TASKS, TEMPLATES
 from backgroundtask.plan.changes import plan
 from backgroundtask.plan.desired import desired
 from backgroundtask.plan.names import Owner
+from backgroundtask.plan.schedule import MAXIMUM_AGE, from_scheduler
 from fixtures.fake_account import family_of
 from fixtures.fake_process import INSTALLATION
 from fixtures.fake_world import EVENTS, GROUP, NAMESPACE, World, event
@@ -28,6 +30,7 @@ from fixtures.trace import Call, Crash
 from unit.model import laws
 
 NAMES = ("nightly", "weekly")
+CLAIMED = ("squatted", "shadowed")  # a stranger has a schedule, or a family, where these would have theirs
 CRONS = ("0 3 1 6 *", "30 4 1 6 *", "0 3 1 6 1", None)  # far away: no slot passes by itself
 SLOTS = tuple(f"2026-12-0{day}T03:00:00Z" for day in range(1, 6))
 FAULTS: tuple[Expected, ...] = (
@@ -40,6 +43,7 @@ OPERATIONS = (
     "schedules.find", "schedules.create", "schedules.update", "schedules.remove", "schedules.enabled_by_name",
     "kube.create", "kube.patch_status", "kube.add_finalizer", "kube.remove_finalizer", "kube.delete", "kube.get",
 )  # fmt: skip
+SOMEBODYS = {"Arn": "arn:aws:scheduler:::aws-sdk:sns:publish", "RoleArn": "arn:aws:iam::1:role/x", "Input": "{}"}
 HOUR = 3600.0
 DAY = 24 * HOUR
 
@@ -80,6 +84,7 @@ class Operations(RuleBasedStateMachine):
         self.ears = self.world.store.watch(self.chronicle.see)
         self.sent: list[laws.Sent] = []
         self.retained: set[str] = set()
+        self.late: list[tuple[str, dict[str, Any], str, float]] = []
         self.told: list[str] = []
         self.listener = Listener()
         self.numbers = 0
@@ -95,7 +100,7 @@ class Operations(RuleBasedStateMachine):
     def teardown(self) -> None:
         logging.getLogger("backgroundtask").removeHandler(self.listener)
 
-    @rule(name=st.sampled_from(NAMES), cron=st.sampled_from(CRONS), image=st.sampled_from(["a:1", "a:2"]))
+    @rule(name=st.sampled_from(NAMES + CLAIMED), cron=st.sampled_from(CRONS), image=st.sampled_from(["a:1", "a:2"]))
     def apply(self, name: str, cron: str | None, image: str) -> None:
         self.numbers += 1
         env = [{"name": "TOKEN", "value": f"{laws.CANARY}-{self.numbers}"}]
@@ -117,7 +122,7 @@ class Operations(RuleBasedStateMachine):
         if self.world.find(TASKS, name):
             self.world.edit(name=name, successfulRunsHistoryLimit=limits[0], failedRunsHistoryLimit=limits[1])
 
-    @rule(name=st.sampled_from(NAMES), is_retained=st.booleans())
+    @rule(name=st.sampled_from(NAMES + CLAIMED), is_retained=st.booleans())
     def delete(self, name: str, is_retained: bool) -> None:  # noqa: FBT001 - drawn by hypothesis
         body = self.world.find(TASKS, name)
         if body is None or "deletionTimestamp" in body["metadata"]:
@@ -146,10 +151,23 @@ class Operations(RuleBasedStateMachine):
         if (GROUP, schedule) not in self.world.account.schedules:
             return
         for _ in range(times):
-            known = set(self.world.account.tasks)
-            arn = self.world.account.fire(schedule, slot)
-            if arn is not None and arn not in known:
-                self._send(self.world.account.tasks[arn], 1)
+            self._fire(schedule, self.world.account.schedules[GROUP, schedule][0], slot)
+
+    @rule(name=st.sampled_from(NAMES), slot=st.sampled_from(SLOTS))
+    def a_slot_comes_but_ecs_is_busy(self, name: str, slot: str) -> None:
+        """Scheduler keeps the request as it was at the slot, and tries again for as long as it may."""
+        schedule = Owner(INSTALLATION, NAMESPACE, name).schedule_name(0)
+        if (GROUP, schedule) in self.world.account.schedules:
+            kept, _ = self.world.account.schedules[GROUP, schedule]
+            self.late.append((schedule, kept, slot, self.world.clock.monotonic() + MAXIMUM_AGE))
+
+    @rule()
+    def what_is_late_starts(self) -> None:
+        """With the revision that the schedule pointed at when its slot came, which has to be ACTIVE still."""
+        late, self.late = self.late, []
+        for schedule, kept, slot, end in late:
+            if self.world.clock.monotonic() <= end and self._stays(from_scheduler(kept).uid):
+                self._fire(schedule, kept, slot)
 
     @rule(data=st.data(), code=st.sampled_from([0, 0, 1, 137, None]), is_told=st.booleans(), times=st.integers(1, 3))
     def a_task_goes_on(self, data: st.DataObject, code: int | None, is_told: bool, times: int) -> None:  # noqa: FBT001 - drawn by hypothesis
@@ -173,7 +191,8 @@ class Operations(RuleBasedStateMachine):
 
     @rule(data=st.data())
     def somebody_edits_a_schedule(self, data: st.DataObject) -> None:
-        ours = sorted(name for group, name in self.world.account.schedules if group == GROUP and name != "stranger")
+        known = ((name, from_scheduler(kept)) for (_, name), (kept, _) in self.world.account.schedules.items())
+        ours = sorted(name for name, one in known if one.owner)
         if ours:
             name = data.draw(st.sampled_from(ours))
             kept, changed = self.world.account.schedules[GROUP, name]
@@ -232,6 +251,7 @@ class Operations(RuleBasedStateMachine):
         laws.i1_no_slot_has_two_tasks(self.world)
         laws.i2_what_is_deleted_leaves_nothing(self.world, self.chronicle, self.retained)
         laws.i6_garbage_is_bounded(self.world)
+        laws.i6_what_an_active_run_uses_stays(self.world)
         laws.i7_nothing_goes_back(self.chronicle)
         laws.i8_a_message_is_deleted_after_its_effect(self.world, self.chronicle, self.sent)
         laws.i10_what_strangers_own_is_as_they_left_it(self.world, self.strangers)
@@ -271,6 +291,23 @@ class Operations(RuleBasedStateMachine):
         statuses = (run["status"] for run in self.world.runs() if run["status"].get("completionTime") is None)
         return {arn for status in statuses if (arn := status.get("taskDefinitionArn"))}
 
+    def _fire(self, name: str, kept: dict[str, Any], slot: str) -> None:
+        """Start what the schedule asked for at its slot; a task that starts is told of."""
+        account, known = self.world.account, set(self.world.account.tasks)
+        now = account.schedules.get((GROUP, name))
+        account.schedules[GROUP, name] = (kept, self.world.clock())
+        arn = account.fire(name, slot)
+        del account.schedules[GROUP, name]
+        if now is not None:
+            account.schedules[GROUP, name] = now
+        if arn is not None and arn not in known:
+            self._send(account.tasks[arn], 1)
+
+    def _stays(self, uid: str | None) -> bool:
+        """Whether the object is there and not being deleted: its end also ends what was to be started."""
+        bodies = (one["metadata"] for one in self.world.store.all(TASKS))
+        return any(one["uid"] == uid and "deletionTimestamp" not in one for one in bodies)
+
     def _send(self, detail: dict[str, Any], times: int) -> None:
         variables = detail["overrides"]["containerOverrides"][0]["environment"]
         uid = next(one["value"] for one in variables if one["name"] == "BGT_TASK_UID")
@@ -308,6 +345,10 @@ class Operations(RuleBasedStateMachine):
     def _plant_strangers(self) -> None:
         self.world.account.add_revision("bgt_other_reports_nightly", digest="d", owner="other/reports/nightly", uid="u")
         self.world.account.add_revision("somebodys-web-server")
+        self.world.account.add_revision(f"bgt_{INSTALLATION}_{NAMESPACE}_shadowed")
+        theirs = from_scheduler({"Name": "x", "ScheduleExpression": "rate(1 day)", "Target": SOMEBODYS})
+        name = Owner(INSTALLATION, NAMESPACE, "squatted").schedule_name(0)
+        self.world.account.put_schedule(replace(theirs, name=name, group=GROUP, enabled=False))
         self.strangers = laws.strangers_of(self.world)
 
 
@@ -316,10 +357,12 @@ def test_the_names_of_the_strangers_are_not_ours() -> None:
 
     machine.begin()
 
-    assert {family_of(arn) for arn in machine.strangers["revisions"]} == {
+    assert [family_of(arn) for arn in machine.strangers["revisions"]] == [
         "bgt_other_reports_nightly",
         "somebodys-web-server",
-    }
+        "bgt_test_reports_shadowed",
+    ]
+    assert len(machine.strangers["schedules"]) == 1
     machine.teardown()
 
 
