@@ -39,7 +39,7 @@ class Wish:
 class Receiving:
     """Receives for the service of one world. `chance` says what comes twice or out of order."""
 
-    def __init__(self, chance: Chance, *, most_in_flight: int = MOST_IN_FLIGHT) -> None:
+    def __init__(self, chance: Chance, *, most_in_flight: int) -> None:
         self._chance = chance
         self._most_in_flight = most_in_flight
 
@@ -58,6 +58,7 @@ class Receiving:
             if queue.gone:  # assumed: the poll of a queue that is deleted meanwhile ends so
                 raise refusals.no_queue()
             if call.caller.gone():
+                queue.stirred()  # the message that woke this poll is the next one's
                 return {}
 
     def _take(self, region: Region, queue: Queue, wish: Wish) -> list[Message]:

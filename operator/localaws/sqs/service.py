@@ -8,22 +8,22 @@ from localaws.contract import Call, Params, World
 from localaws.sqs import refusals, sending, settling
 from localaws.sqs.administration import Administration
 from localaws.sqs.habits import Chance, Habits
-from localaws.sqs.receiving import Receiving
+from localaws.sqs.receiving import MOST_IN_FLIGHT, Receiving
 from localaws.sqs.region import Region
 
 Operation = Callable[[Region, Call], Params]
 
 
 class SqsService:
-    """Amazon SQS; see the package for what it knows."""
+    """Amazon SQS; see the package for what it knows. Of a queue `most_in_flight` messages can be in flight at once."""
 
     name = "sqs"
 
-    def __init__(self, world: World) -> None:
+    def __init__(self, world: World, *, most_in_flight: int = MOST_IN_FLIGHT) -> None:
         self._account = world.account
         self._regions: dict[str, Region] = {}
         self._chance = Chance()
-        self._receiving = Receiving(self._chance)
+        self._receiving = Receiving(self._chance, most_in_flight=most_in_flight)
         queues = Administration(world)
         self._operations: dict[str, Operation] = {
             "CreateQueue": queues.create,
