@@ -14,7 +14,7 @@ import pytest
 from fixtures.world import INSTALLATION, Operator, World, eventually
 from localkube import audit
 
-QUICK = ("--lease-duration", "6", "--renew-deadline", "4", "--retry-period", "0.5")
+QUICK = ("--lease-duration", "10", "--renew-deadline", "7", "--retry-period", "0.5")
 SLOW = ("--lease-duration", "300", "--renew-deadline", "200", "--retry-period", "0.5")
 """Nobody sees such a lease end: who leads within a test's patience was handed it over."""
 LEASE = f"bgt-{INSTALLATION}"
