@@ -12,6 +12,7 @@ from bisect import bisect_left, insort
 from collections.abc import Hashable
 from dataclasses import dataclass, field
 from enum import IntEnum
+from itertools import takewhile
 
 from backgroundtask.aws.bucket import Bucket
 
@@ -62,6 +63,7 @@ class Line:
         self._round = 0  # of the last that went
         self._rounds: dict[str, int] = {}  # of the last that came, by share
         self._number = 0
+        self._left = 0  # since everybody was told
 
     def ask(self, key: Hashable, *, urgency: Urgency, share: str, now: float) -> Turn:
         """Is it the turn of `key`? Then a token is kept for it, to be used or left; otherwise a place."""
@@ -91,19 +93,25 @@ class Line:
         if key in self._granted:
             self.use(key)
             self.bucket.give_back(now)
+            self._left += 1
             return True
         place = self._places.get(key)
-        if place is not None:
-            self._remove(place)
-        return place is not None
+        if place is None:
+            return False
+        self._remove(place)
+        self._left += 1
+        return True
 
     def early(self, now: float) -> list[Hashable]:
-        """Those whose turn has come, or comes well before they were told to come back: somebody has left."""
-        return [place.key for before, place in enumerate(self._waiting) if self._is_early(place, before, now)]
+        """Those whose turn has come, and those whose turn comes well before they were told to come back.
 
-    def _is_early(self, place: _Place, before: int, now: float) -> bool:
-        turn = now + self.bucket.wait(self._needed(place, before), now)
-        return turn <= now or turn + _WELL_BEFORE < self._until[place.key] - KEPT
+        To be asked after `leave`. The latter are looked for only where enough have left to make such a difference.
+        """
+        waits = ((place.key, self.bucket.wait(self._needed(place, n), now)) for n, place in enumerate(self._waiting))
+        if self._left < _WELL_BEFORE * self.bucket.refill(now):
+            return [key for key, _ in takewhile(lambda one: one[1] == 0, waits)]
+        self._left = 0
+        return [key for key, wait in waits if wait == 0 or now + wait + _WELL_BEFORE <= self._until[key] - KEPT]
 
     def _place(self, key: Hashable, urgency: Urgency, share: str, now: float) -> _Place:
         """The place of `key`: a new one at the end of its equals, or where it stands, if that is no worse."""
