@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import os
-import subprocess
-import sys
+import contextlib
+import threading
 from typing import NoReturn
 
 import pytest
 from kubernetes.client import Configuration
 
-from backgroundtask.controller.fence import Fence
+from backgroundtask.controller.fence import Fence, end_process
 from backgroundtask.errors import Busy
 from backgroundtask.kube.client import Kube
 from backgroundtask.kube.login import Login
@@ -20,6 +19,7 @@ from fixtures.objects import task_object
 from fixtures.scripted_rest import HOST, Reply, ScriptedRest
 
 DEADLINE = 10.0
+SOON = 1.5  # seconds that threads may take on a slow machine
 
 
 class Ended(BaseException):
@@ -95,27 +95,65 @@ def test_once_it_is_closed_a_late_write_is_refused_and_the_process_ends_in_its_o
         fence.check()
 
 
-@pytest.mark.timeout(90)
-def test_the_process_ends_at_once_with_code_1_and_one_line_whoever_else_is_at_work() -> None:
-    program = (
-        "import threading, time\n"
-        "from backgroundtask.controller.fence import Fence\n"
-        "fence, barrier = Fence(5.0), threading.Barrier(8)\n"
-        "def write():\n"
-        "    barrier.wait()\n"
-        "    fence.check()\n"
-        "    print('written', flush=True)\n"
-        "for _ in range(8): threading.Thread(target=write).start()\n"
-        "time.sleep(60)\n"
-    )
+def test_of_all_threads_that_come_too_late_one_ends_the_process_and_none_writes(clock: Clock) -> None:
+    told: list[str] = []
+    ending, released, ended = threading.Event(), threading.Event(), threading.Semaphore(0)
 
-    ended = subprocess.run(
-        [sys.executable, "-c", program], capture_output=True, text=True, timeout=60, check=False,
-        env={**os.environ, "PYTHONPATH": "operator"},
-    )  # fmt: skip
+    def slow_end(why: str) -> NoReturn:
+        told.append(why)
+        ending.set()
+        released.wait(SOON)
+        raise Ended
 
-    assert (ended.returncode, ended.stdout) == (1, "")
-    assert ended.stderr.count("This process ends at once, so that two never act") == 1
+    fence = Fence(DEADLINE, clock=clock, end=slow_end)
+
+    def write() -> None:
+        with contextlib.suppress(Ended):
+            fence.check()
+            told.append("written")
+        ended.release()
+
+    for _ in range(8):
+        threading.Thread(target=write, daemon=True).start()
+    assert ending.wait(SOON)
+
+    assert told == ["The lease was not renewed within 10 s"]
+    released.set()
+    assert all(ended.acquire(timeout=SOON) for _ in range(8))
+    assert "written" not in told
+
+
+class TestTheEnd:
+    @pytest.fixture(autouse=True)
+    def _survived(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        """The test's own process goes on."""
+
+        def leave(code: int) -> NoReturn:
+            raise Ended(code)
+
+        monkeypatch.setattr("backgroundtask.controller.fence.os._exit", leave)
+        monkeypatch.setattr(
+            "backgroundtask.controller.fence.threading.Timer", lambda *_: threading.Thread(target=lambda: None)
+        )
+
+    def test_it_comes_at_once_with_code_1_and_one_line(self, caplog: pytest.LogCaptureFixture) -> None:
+        with pytest.raises(Ended) as ended:
+            end_process("The lease was not renewed within 10 s")
+
+        assert ended.value.args == (1,)
+        [line] = caplog.records
+        assert line.getMessage() == (
+            "The lease was not renewed within 10 s. This process ends at once, so that two never act"
+        )
+
+    def test_nothing_that_fails_on_the_way_keeps_it(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        def start(*_: object) -> NoReturn:
+            raise RuntimeError("can't start new thread")
+
+        monkeypatch.setattr("backgroundtask.controller.fence.threading.Timer", start)
+
+        with pytest.raises(Ended):
+            end_process("The lease was taken over")
 
 
 class TestKube:
