@@ -182,5 +182,7 @@ def _place_in(slot: Slot) -> dt.timedelta:
     Documented: UG, "Configuring flexible time windows": Scheduler "invokes your target within the window". Assumed:
     anywhere in it, on whole seconds; here always at the same place for the same slot.
     """
+    if not slot.definition.window:
+        return dt.timedelta(0)
     seconds = slot.definition.window.total_seconds() * chance(slot.schedule_arn, zulu(slot.scheduled_time))
     return dt.timedelta(seconds=int(seconds))

@@ -47,7 +47,7 @@ class Lapses:
         if not any(fnmatch.fnmatchcase(name, self.only) for name in names):
             return (dt.timedelta(0),)
         first = dt.timedelta(seconds=self.late_seconds)
-        if chance(str(self.seed), names[0], occasion) >= self.deliver_twice:
+        if not self.deliver_twice or chance(str(self.seed), names[0], occasion) >= self.deliver_twice:
             return (first,)
         return first, first + dt.timedelta(seconds=self.second_after_seconds)
 
