@@ -14,6 +14,7 @@ Moment = Literal["before", "after", "lost"]
 """Killed before the write arrives, or after its effect and before its answer; or alive, with the answer lost."""
 
 MOMENTS: tuple[Moment, ...] = get_args(Moment)
+_HELD_UP = 0.6  # seconds; receipts of messages are gathered for a third of it
 _POINT = re.compile(r"(?P<step>[\w-]+):(?P<label>.+)#(?P<nth>\d+):(?P<moment>before|after|lost)")
 
 
@@ -85,14 +86,17 @@ class Strike(Disturbance):
         del world
         self._step = step
 
-    def meet(self, call: Call) -> Reply | Literal["cut"] | None:
+    def arrive(self, call: Call) -> float:
+        """A write that never arrives is held up first: what ought to wait for it shows, if it does not."""
         if self._step != self._point.step or not call.is_write or call.label != self._point.label:
-            return None
+            return 0.0
         self._left -= 1
-        if self._left != 0:
-            return None
-        self._target = call
-        return self._strike() if self._point.moment == "before" else None
+        if self._left == 0:
+            self._target = call
+        return _HELD_UP if call is self._target and self._point.moment == "before" else 0.0
+
+    def meet(self, call: Call) -> Reply | Literal["cut"] | None:
+        return self._strike() if call is self._target and self._point.moment == "before" else None
 
     def answered(self, call: Call, reply: Reply) -> Reply | Literal["cut"]:
         return self._strike() if call is self._target else reply

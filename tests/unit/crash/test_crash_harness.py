@@ -102,17 +102,16 @@ def test_a_strike_hits_the_nth_write_of_its_kind_in_its_step_and_no_other(
     other, first, second, third = (write(name) for name in ("DeregisterTaskDefinition", *["StopTask"] * 3))
 
     strike.before(victim, "create")
-    early = strike.meet(first)
+    early = seen(strike, first)
     strike.before(victim, "image")
-    seen = [(strike.meet(call), strike.answered(call, OK)) for call in (other, first)]
-    hit = strike.meet(second)
-    told = None if hit else strike.answered(second, OK)
-    after = (strike.meet(third), strike.answered(third, OK))
+    told = [seen(strike, call) for call in (other, first, second, third)]
 
-    assert early is None
-    assert seen == [(None, OK), (None, OK)]
-    assert (hit, told) == (met, answered)
-    assert after == (None, OK)
+    assert early == (0.0, None, OK)
+    assert [told[0], told[1], told[3]] == [(0.0, None, OK)] * 3
+    assert told[2][1:] == (met, answered)
+    assert (told[2][0] > 0.0) == (moment == "before"), (
+        "what should wait for the write has time to show that it does not"
+    )
     assert (victim.kills, strike.reached) == (kills, True)
 
 
@@ -147,6 +146,12 @@ def test_a_crash_may_make_one_revision_too_many_and_nothing_else(made: Creations
     wanted = Creations(revisions=2, schedules=1, runs=1, ecs_tasks=1)
 
     assert len(made.differences(wanted, crashes=1)) == differences
+
+
+def seen(strike: Strike, call: Call) -> tuple[float, object, object]:
+    """What a strike does to a call that gets as far as it lets it."""
+    held_up, met = strike.arrive(call), strike.meet(call)
+    return held_up, met, None if met else strike.answered(call, OK)
 
 
 def write(operation: str) -> Call:
