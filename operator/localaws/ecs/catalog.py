@@ -8,6 +8,7 @@ from __future__ import annotations
 import bisect
 import datetime as dt
 import math
+from collections import deque
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
@@ -47,11 +48,6 @@ class Definition:
         if self.status == ACTIVE:
             self.status, self.deregistered_at = INACTIVE, now
 
-    def delete(self, now: dt.datetime) -> None:
-        """Begin its deletion; once is enough."""
-        if self.status == INACTIVE:
-            self.status, self.delete_requested_at = DELETE_IN_PROGRESS, now
-
     def describe(self) -> Params:
         """Give the shape TaskDefinition."""
         moments = {"deregisteredAt": self.deregistered_at, "deleteRequestedAt": self.delete_requested_at}
@@ -74,6 +70,7 @@ class Catalog:
         self._place = place
         self._families: dict[str, Family] = {}
         self._names: list[str] = []  # sorted
+        self._deleting: deque[Definition] = deque()  # by the moment at which it was asked for
 
     def add(self, family: str, body: Params, tags: dict[str, str]) -> Definition:
         """Register the next revision. Numbers are never used twice (documented: API: DeleteTaskDefinitions)."""
@@ -96,6 +93,18 @@ class Catalog:
     def note_registration(self, family: str, answered: float) -> None:
         """Take note of when a registration was answered."""
         self._families[family].registered = answered
+
+    def delete(self, definition: Definition, now: dt.datetime) -> None:
+        """Begin the deletion of an INACTIVE revision; once is enough."""
+        self._drop_gone(now)
+        if definition.status == INACTIVE:
+            definition.status, definition.delete_requested_at = DELETE_IN_PROGRESS, now
+            self._deleting.append(definition)
+
+    def _drop_gone(self, now: dt.datetime) -> None:
+        while self._deleting and self._deleting[0].gone(now):
+            definition = self._deleting.popleft()
+            del self._families[definition.family].revisions[definition.revision]
 
     def find(self, text: str, now: dt.datetime) -> Definition | None:
         """Find what a name means: a revision of any status, or the latest ACTIVE one of a bare family.

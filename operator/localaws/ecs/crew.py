@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import datetime as dt
 import functools
+import signal
 from collections.abc import Callable, Coroutine, Mapping
 from typing import Any
 
@@ -20,6 +21,7 @@ from localaws.ecs.process import Process
 _STOP_SECONDS = 30  # documented: API: ContainerDefinition.stopTimeout, the default on Fargate
 _REASON_LENGTH = 1024  # documented: API: Container.reason
 _MIB = 2**20
+_SIGKILLED = 128 + signal.SIGKILL
 _KILLED = "OutOfMemoryError: Container killed due to memory usage"  # documented: "Stopped tasks error messages"
 
 
@@ -139,4 +141,6 @@ class Crew:
 
     def _note_exit(self, container: Container, code: int) -> None:
         container.last_status, container.exit_code = "STOPPED", code
+        if container.reason == _KILLED and code != _SIGKILLED:
+            container.reason = None  # it ended by itself, just before
         self._running.pop(container, None)

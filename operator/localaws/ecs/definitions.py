@@ -80,7 +80,7 @@ def delete(realm: Realm, params: Params) -> Params:
         if definition is None or refusal:
             failures.append({"arn": name, "reason": refusal})
             continue
-        definition.delete(realm.clock.now())
+        realm.catalog.delete(definition, realm.clock.now())
         deleted.append(definition.describe())
     return {"taskDefinitions": deleted, "failures": failures}
 

@@ -321,3 +321,20 @@ def test_a_registration_that_arrived_before_another_of_its_family_was_answered_o
 def test_registrations_one_after_the_other_never_overlap(ecs: Ecs) -> None:
     for revision in (1, 2, 3):
         assert ecs("RegisterTaskDefinition", **job())["taskDefinition"]["revision"] == revision
+
+
+def test_what_was_deleted_is_dropped_at_a_later_deletion_and_its_number_stays_used(ecs: Ecs) -> None:
+    register(ecs, times=2)
+    for name in ("job:1", "job:2"):
+        ecs("DeregisterTaskDefinition", taskDefinition=name)
+        ecs("DeleteTaskDefinitions", taskDefinitions=[name])
+        ecs.advance(hours=1)
+
+    register(ecs)
+    again = ecs("DeleteTaskDefinitions", taskDefinitions=["job:1", "job:2"])
+
+    assert again["taskDefinitions"] == []
+    assert [failure["reason"].partition(".")[0] for failure in again["failures"]] == [
+        "The specified task definition does not exist"
+    ] * 2
+    assert arns(ecs) == ["job:3"]

@@ -54,7 +54,7 @@ class Revisions(RuleBasedStateMachine):
             return
         found = self.catalog.revision(f"{family}:{self.used[family][pick % len(self.used[family])]}", self.now)
         if found is not None:
-            found.delete(self.now)
+            self.catalog.delete(found, self.now)
 
     @rule(minutes=st.integers(1, 120))
     def wait(self, minutes: int) -> None:
