@@ -93,6 +93,12 @@ class Schedules:
             return {}
 
     @translated()
+    def groups_of(self, prefix: str) -> frozenset[str]:
+        """The groups that hold schedules whose names begin with `prefix`: of all groups of the account and region."""
+        pages = self._clients.scheduler.get_paginator("list_schedules").paginate(NamePrefix=prefix)
+        return frozenset(one["GroupName"] for page in pages for one in page["Schedules"])
+
+    @translated()
     def group(self, name: str) -> Group | None:
         """The group, or None where Scheduler does not know it (404).
 

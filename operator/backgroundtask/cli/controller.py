@@ -53,6 +53,20 @@ from backgroundtask.errors import Expected
     "RegisterTaskDefinition=50/10. The operator stays a step below. [default: as AWS documents]",
 )
 @click.option(
+    "--orphan-sweep",
+    envvar="BGT_ORPHAN_SWEEP",
+    default="delete",
+    type=click.Choice(["off", "report", "delete"]),
+    help="What to do about what bears our mark in AWS and has no object.",
+)
+@click.option(
+    "--orphan-grace",
+    envvar="BGT_ORPHAN_GRACE",
+    default=600.0,
+    type=float,
+    help="Least seconds between the two sightings after which it is deleted.",
+)
+@click.option(
     "--adopt",
     envvar="BGT_ADOPT",
     is_flag=True,

@@ -21,6 +21,7 @@ from backgroundtask.controller.context import Context, log
 from backgroundtask.controller.health import Health, keep_asking, keep_beating
 from backgroundtask.controller.keys import Key, ResyncKey, TaskKey, TemplateKey
 from backgroundtask.controller.leadership import Leadership
+from backgroundtask.controller.orphans import Orphans
 from backgroundtask.controller.resync import Resync
 from backgroundtask.controller.settings import Settings
 from backgroundtask.controller.takeover import Doubts
@@ -113,9 +114,10 @@ def _context(settings: Settings, leads: Leadership, health: Health) -> Context:
 
 
 def _dispatch(context: Context, tracker: Tracker, doubts: Doubts) -> Reconcile:
-    tasks = Tasks(context)
+    orphans = Orphans(context)
+    tasks = Tasks(context, orphans)
     templates = Templates(context, tracker)
-    resync = Resync(context, tasks.suspect)
+    resync = Resync(context, tasks.suspect, orphans)
 
     def reconcile(key: Key) -> None:
         match key:

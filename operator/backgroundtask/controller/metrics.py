@@ -52,6 +52,19 @@ POISON = Gauge(
     ["queue"],
     registry=REGISTRY,
 )
+ORPHANS = Gauge(
+    "bgt_orphans",
+    "Things in AWS that bear our mark and have no BackgroundTask, by kind: schedule or definition.",
+    ["kind"],
+    registry=REGISTRY,
+)
+ORPHANS_TAKEN = Counter(
+    "bgt_orphans_taken_total", "Owners without a BackgroundTask whose things in AWS were deleted.", registry=REGISTRY
+)
+ORPHANS_OVER_CAP = Gauge(
+    "bgt_orphans_over_cap", "Owners without a BackgroundTask, where they are too many at once to be believed; else 0.",
+    registry=REGISTRY,
+)  # fmt: skip
 API_WRITES = Counter(
     "bgt_api_writes_total",
     "Writes to the API server by resource, verb and HTTP status (Unreachable for no answer).",

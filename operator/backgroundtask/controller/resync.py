@@ -15,6 +15,7 @@ from backgroundtask.api.phases import ENDS
 from backgroundtask.aws import Cloud
 from backgroundtask.controller.context import Context, log
 from backgroundtask.controller.keys import Delivery, ResyncKey, TaskKey
+from backgroundtask.controller.orphans import Orphans
 from backgroundtask.controller.poison import PoisonQueues
 from backgroundtask.controller.watch import Watcher, spread
 from backgroundtask.controller.workqueue import Priority
@@ -34,8 +35,9 @@ Suspect = Callable[[TaskKey], None]
 class Resync:
     """The periodic looks: one at the API server, one at each AWS."""
 
-    def __init__(self, context: Context, suspect: Suspect) -> None:
+    def __init__(self, context: Context, suspect: Suspect, orphans: Orphans) -> None:
         self._context = context
+        self._orphans = orphans
         self._suspect = suspect
         self._watcher = Watcher(context)
         self._poison = PoisonQueues()
@@ -57,8 +59,10 @@ class Resync:
 
     def _look_at_cluster(self) -> None:
         """Heal what the watch missed, and see to it that each template has looks of its own."""
+        self._orphans.listing()
         for resource in (TEMPLATES, RUNS, TASKS):
             self._heal(resource)
+        self._orphans.listed()
         for _, name in self._context.cache.keys(TEMPLATES):
             self._context.queue.add_after(ResyncKey(name), self._context.settings.resync, Priority.RESYNC)
         self._poison.keep(queue for site, _ in self._places() for queue in _queues(site))
@@ -99,6 +103,8 @@ class Resync:
         revisions = _by_family(cloud.ecs.all_active_revisions(family_prefix(self._context.settings.installation)))
         for site in sites:
             self._look_at_tasks(site, groups[site.group], revisions)
+        definitions = (arn for arns in revisions.values() for arn in arns)
+        self._orphans.look(cloud, sites, schedules=groups, definitions=definitions)
         self._poison.look(cloud, (queue for site in sites for queue in _queues(site)))
         trouble = [error for site in sites if (error := self._look_at_runs(cloud, site))]
         if trouble:

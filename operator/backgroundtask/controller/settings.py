@@ -1,7 +1,7 @@
 """What the controller is told at its start, and nothing that it finds out later."""
 
 from datetime import timedelta
-from typing import Annotated, Self
+from typing import Annotated, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError, ValidationInfo, field_validator
 from pydantic_core import PydanticCustomError
@@ -34,6 +34,11 @@ class Settings(BaseModel):
     """What AWS allows the account where that is not what it documents: `RegisterTaskDefinition=50/10`, burst/refill."""
     adopt: bool = False
     """Take over schedule groups that bear the mark of another cluster."""
+
+    orphan_sweep: Literal["off", "report", "delete"] = "delete"
+    """What to do about what bears our mark in AWS and has no object."""
+    orphan_grace: Annotated[float, Field(ge=0, le=86_400)] = 600.0
+    """Least seconds between the two sightings after which it is deleted."""
 
     leader_elect: bool = True
     """Act only while the Lease is ours; without it this process has to be the only one."""

@@ -23,6 +23,7 @@ from backgroundtask.controller.force import Unheeded
 from backgroundtask.controller.keys import TaskKey, TemplateKey
 from backgroundtask.controller.ledger import Ends, Ledger
 from backgroundtask.controller.memory import Memory
+from backgroundtask.controller.orphans import Orphans
 from backgroundtask.controller.statuses import write_status
 from backgroundtask.errors import Busy, Expected, Rejected
 from backgroundtask.kube.resource import RUNS, TASKS, Ref
@@ -46,8 +47,9 @@ class _Notes:
 class Tasks:
     """All BackgroundTasks of the cluster. One key is worked on by one thread at a time."""
 
-    def __init__(self, context: Context) -> None:
+    def __init__(self, context: Context, orphans: Orphans) -> None:
         self._context = context
+        self._orphans = orphans
         self._notes: dict[TaskKey, _Notes] = {}
         self._ends = Ends()
         self._unheeded = Unheeded(context)
@@ -67,6 +69,7 @@ class Tasks:
         if raw is None:
             self._absent(key)
             return
+        self._orphans.keep(key)
         metadata = read_metadata(raw)
         if metadata.deletion_timestamp is not None:
             self._part(key, raw, metadata)
@@ -172,8 +175,10 @@ class Tasks:
         """Nothing is cached under the key: make sure, then answer what was delivered to it, and hold no run for it."""
         bodies = self._context.cache.runs_of(key.namespace, key.name)
         held = [body for body in bodies if FINALIZER in body["metadata"].get("finalizers", ())]
-        if (held or self._context.inbox.waits(key)) and self._is_there(key):
+        has_news = held or self._context.inbox.waits(key) or self._orphans.is_due(key)
+        if has_news and self._is_there(key):
             return
+        self._orphans.take(key)
         for body in held:
             left = self._context.kube.remove_finalizer(RUNS, body, FINALIZER)
             if left is not None:

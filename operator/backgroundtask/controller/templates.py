@@ -12,7 +12,7 @@ from typing import Any
 
 from backgroundtask.api.conditions import READY, Verdict, ready, reconciling, settle, stalled
 from backgroundtask.api.metadata import ObjectMeta
-from backgroundtask.api.names import FINALIZER, TAG_PREFIX
+from backgroundtask.api.names import FINALIZER
 from backgroundtask.api.parsing import parse_template, read_metadata, read_template_status
 from backgroundtask.api.template import TemplateSpec, TemplateStatus
 from backgroundtask.aws import Cloud, QueueFacts
@@ -20,6 +20,7 @@ from backgroundtask.controller.configure import LOOK_AGAIN
 from backgroundtask.controller.context import Context
 from backgroundtask.controller.force import Unheeded, is_forced, tell_left
 from backgroundtask.controller.keys import TaskKey, TemplateKey
+from backgroundtask.controller.sightings import CLUSTER_TAG, INSTALLATION_TAG
 from backgroundtask.controller.statuses import write_status
 from backgroundtask.controller.tracker import Tracker
 from backgroundtask.controller.workqueue import Priority
@@ -28,9 +29,6 @@ from backgroundtask.kube.resource import TEMPLATES, Ref
 from backgroundtask.plan.desired import schedule_group
 from backgroundtask.plan.moments import stamp
 from backgroundtask.plan.status import condition_changes
-
-CLUSTER_TAG = f"{TAG_PREFIX}cluster"
-INSTALLATION_TAG = f"{TAG_PREFIX}installation"
 
 _LEAST_VISIBILITY = 30  # seconds, SQS's default: a message has to be stored and deleted before it comes again
 _OF_OTHERS = frozenset({"NotOwned", "ScheduleGroupOfAnotherCluster"})  # whose messages are theirs, too

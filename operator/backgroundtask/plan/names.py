@@ -45,7 +45,12 @@ class Owner:
     def schedule_name(self, part: int) -> str:
         """The name of the first (0) or second (1) schedule of a task, unique within the installation's group."""
         mark = "-" if part == 0 else f"_{part + 1}-"
-        return f"{self._digest[:10]}{mark}{self.namespace}-{self.name}"[:_SCHEDULE_NAME_LENGTH]
+        return f"{self.schedule_prefix}{mark}{self.namespace}-{self.name}"[:_SCHEDULE_NAME_LENGTH]
+
+    @property
+    def schedule_prefix(self) -> str:
+        """What the names of a task's schedules begin with, and no other task's."""
+        return self._digest[:10]
 
     @property
     def schedule_names(self) -> tuple[str, str]:

@@ -1,0 +1,165 @@
+"""What one AWS holds that bears our mark, and whose: asked only of what no BackgroundTask that we know can have.
+
+Listings tell names; marks have to be asked for one by one. So what turned out to be a stranger's, or retained, is left
+alone for a day before it is asked for again. Writes nothing, and decides nothing.
+"""
+
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from backgroundtask.api.names import TAG_PREFIX
+from backgroundtask.aws import Cloud
+from backgroundtask.controller.context import Context
+from backgroundtask.errors import Busy
+from backgroundtask.kube.resource import TASKS
+from backgroundtask.plan.changes import Found, Observed, Revision
+from backgroundtask.plan.desired import Site
+from backgroundtask.plan.names import Owner, owner_of_definition, owner_of_mark
+from backgroundtask.plan.orphans import is_retained
+
+CLUSTER_TAG = f"{TAG_PREFIX}cluster"
+INSTALLATION_TAG = f"{TAG_PREFIX}installation"
+
+_ASK_AGAIN = 86_400.0  # seconds until what is not ours to take is asked for again
+
+Listed = Mapping[str, Iterable[str]]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Seen:
+    """The orphans of a cloud, how many owners have anything there, and how many things of each kind are orphaned."""
+
+    orphans: frozenset[Owner] = frozenset()
+    owners: int = 0
+    counts: Mapping[str, int] = field(default_factory=dict)
+
+
+@dataclass(slots=True)
+class _Suspect:
+    """What may be of one owner without an object: schedules as (group, name), definitions as ARNs."""
+
+    schedules: list[tuple[str, str]] = field(default_factory=list)
+    definitions: list[str] = field(default_factory=list)
+
+
+class Sightings:
+    """One cloud, for one thread at a time."""
+
+    def __init__(self, context: Context, cloud: Cloud, *, clock: Callable[[], float]) -> None:
+        self._context = context
+        self._cloud = cloud
+        self._clock = clock
+        self._orphans: frozenset[Owner] = frozenset()  # as asked for at an earlier look
+        self._strangers: dict[tuple[str, str], float] = {}  # schedules, and when they were asked for
+        self._owners: dict[tuple[str, str], Owner] = {}  # of schedules that were asked for
+        self._left_alone: dict[Owner, float] = {}  # retained, or without our mark, and when that was asked for
+
+    def look(self, sites: Sequence[Site], *, schedules: Listed, definitions: Iterable[str]) -> Seen:
+        """What of all that is listed is an orphan.
+
+        Raises:
+            Expected: AWS cannot be asked.
+        """
+        known = {Owner(self._context.settings.installation, *key) for key in self._context.cache.keys(TASKS)}
+        suspects: defaultdict[Owner, _Suspect] = defaultdict(_Suspect)
+        owners: set[Owner] = set()
+        for arn in definitions:
+            owner = owner_of_definition(arn)
+            if owner is not None:
+                owners.add(owner)
+                suspects[owner].definitions.append(arn)
+        for owner, place in self._of_schedules(known, schedules):
+            owners.add(owner)
+            suspects[owner].schedules.append(place)
+        without = {owner: suspect for owner, suspect in suspects.items() if owner not in known}
+        self._orphans = frozenset(self._orphaned(without, sites))
+        found = [without[owner] for owner in self._orphans]
+        counts = {
+            "schedule": sum(len(one.schedules) for one in found),
+            "definition": sum(len(one.definitions) for one in found),
+        }
+        return Seen(orphans=self._orphans, owners=len(owners), counts=counts)
+
+    def is_still_orphan(self, owner: Owner, sites: Sequence[Site]) -> bool:
+        """Whether what is there now may be taken: everything is asked anew, as another replica may have marked it.
+
+        Raises:
+            Expected: AWS cannot be asked.
+        """
+        if not self._is_ours(sites):
+            return False
+        if self._cloud.schedules.groups_of(owner.schedule_prefix) - {site.group for site in sites}:
+            return False  # a template that is not looked at, or another cluster, still fires it
+        places = [(site.group, name) for site in sites for name in owner.schedule_names]
+        definitions = self._cloud.ecs.active_revisions(owner.family)
+        return self._may_be_taken(owner, _Suspect(places, list(definitions)))
+
+    def _of_schedules(self, known: set[Owner], listed: Listed) -> list[tuple[Owner, tuple[str, str]]]:
+        """Whose the schedules are that no known task can have."""
+        names = {name for owner in known for name in owner.schedule_names}
+        places = {(group, name) for group, listing in listed.items() for name in listing if name not in names}
+        self._strangers = {one: at for one, at in self._strangers.items() if one in places}
+        self._owners = {one: owner for one, owner in self._owners.items() if one in places}
+        for place in sorted(places - self._owners.keys()):
+            if not self._was_asked(self._strangers.get(place)):
+                self._ask_for_owner(*place)
+        return [(owner, place) for place, owner in sorted(self._owners.items())]
+
+    def _ask_for_owner(self, group: str, name: str) -> None:
+        found = self._cloud.schedules.find(group, name)
+        owner = owner_of_mark(found.schedule.owner) if found else None
+        if (
+            owner is None
+            or owner.installation != self._context.settings.installation
+            or name not in owner.schedule_names
+        ):
+            self._strangers[group, name] = self._clock()
+            return
+        self._owners[group, name] = owner
+
+    def _orphaned(self, suspects: Mapping[Owner, _Suspect], sites: Sequence[Site]) -> list[Owner]:
+        self._left_alone = {owner: at for owner, at in self._left_alone.items() if owner in suspects}
+        asked = {owner: one for owner, one in suspects.items() if not self._was_asked(self._left_alone.get(owner))}
+        if not asked or not self._is_ours(sites):
+            return []
+        found = []
+        for owner, suspect in sorted(asked.items()):
+            if owner in self._orphans or self._may_be_taken(owner, suspect):
+                found.append(owner)
+            else:
+                self._left_alone[owner] = self._clock()
+        return found
+
+    def _may_be_taken(self, owner: Owner, suspect: _Suspect) -> bool:
+        """Whether anything of it bears the owner's mark, and nothing says that it is retained."""
+        schedules = {f"{group}/{name}": self._cloud.schedules.find(group, name) for group, name in suspect.schedules}
+        observed = Observed(
+            revisions=tuple(filter(None, map(self._revision, suspect.definitions))),
+            schedules={place: found for place, found in schedules.items() if isinstance(found, Found)},
+        )
+        mark = str(owner)
+        marks = [found.schedule.owner for found in observed.schedules.values()] + [
+            one.owner for one in observed.revisions
+        ]
+        return mark in marks and not is_retained(observed, mark)
+
+    def _revision(self, arn: str) -> Revision | None:
+        try:
+            return self._cloud.ecs.revision(arn, fresh=True)
+        except Busy as busy:
+            if busy.reason != "RevisionVanished":
+                raise
+            return None
+
+    def _is_ours(self, sites: Sequence[Site]) -> bool:
+        """Whether every schedule group bears this cluster's mark: another cluster's objects are not ours to judge."""
+        for name in sorted({site.group for site in sites}):
+            group = self._cloud.schedules.group(name)
+            marks = (self._context.cluster_uid, self._context.settings.installation)
+            if group is None or (group.tags.get(CLUSTER_TAG), group.tags.get(INSTALLATION_TAG)) != marks:
+                return False
+        return True
+
+    def _was_asked(self, at: float | None) -> bool:
+        return at is not None and self._clock() - at < _ASK_AGAIN
