@@ -44,23 +44,26 @@ class Limit:
         }
 
 
+def _limit(name: str, service: str, operations: str, burst: float, rate: float) -> Limit:
+    return Limit(name=name, service=service, operations=tuple(operations.split()), burst=burst, rate=rate)
+
+
 LIMITS: tuple[Limit, ...] = (
-    # reported: aws-actions/amazon-ecs-deploy-task-definition#502; assumed: deregistering shares it
-    Limit(
-        name="task-definition-modify",
-        service="ecs",
-        operations=("RegisterTaskDefinition", "DeregisterTaskDefinition"),
-        burst=20,
-        rate=1,
-    ),
-    # documented: service quotas of Fargate, 20 launches a second
-    Limit(name="run-task", service="ecs", operations=("RunTask",), burst=20, rate=20),
-    # documented: "Request throttling for the Amazon ECS API", cluster read actions
-    Limit(name="cluster-read", service="ecs", operations=("DescribeClusters", "ListClusters"), burst=50, rate=20),
+    # documented: "Request throttling for the Amazon ECS API", its table of buckets
+    _limit("task-definition-modify", "ecs", "RegisterTaskDefinition DeregisterTaskDefinition", 20, 1),
+    _limit("task-definition-read", "ecs", "DescribeTaskDefinition ListTaskDefinitions", 50, 20),
+    _limit("tag-modify", "ecs", "TagResource UntagResource", 20, 10),
+    _limit("cluster-read", "ecs", "DescribeClusters", 50, 20),
+    _limit("cluster-resource-modify", "ecs", "StopTask", 100, 40),
+    _limit("cluster-resource-read", "ecs", "DescribeTasks ListTasks", 100, 20),
+    # documented: ECS Developer Guide, "AWS Fargate throttling quotas": 20 launches a second
+    _limit("run-task", "ecs", "RunTask", 20, 20),
     # documented: quotas of EventBridge Scheduler, outside the eleven regions that allow 5000
-    Limit(name="create-schedule", service="scheduler", operations=("CreateSchedule",), burst=250, rate=250),
+    _limit("create-schedule", "scheduler", "CreateSchedule", 250, 250),
     # documented: quotas of EventBridge Scheduler
-    Limit(name="create-schedule-group", service="scheduler", operations=("CreateScheduleGroup",), burst=10, rate=10),
+    _limit("create-schedule-group", "scheduler", "CreateScheduleGroup", 10, 10),
+    # documented: quotas of CloudWatch Logs
+    _limit("describe-log-groups", "logs", "DescribeLogGroups", 10, 10),
 )
 """The buckets called `aws`."""
 

@@ -31,7 +31,7 @@ def registered(aws: Running, times: int) -> list[str]:
     return outcomes
 
 
-@pytest.mark.reported("aws-actions/amazon-ecs-deploy-task-definition#502")
+@pytest.mark.documented("Request throttling for the Amazon ECS API: task definition modify actions")
 @pytest.mark.localaws_only("it stops the clock, and would throttle everybody else on the account")
 def test_twenty_task_definitions_may_be_registered_at_once_and_then_one_a_second(aws: Running) -> None:
     aws.set_rate(0)

@@ -96,7 +96,7 @@ def test_operations_without_a_limit_pass() -> None:
     throttles = Throttles(Hands())
     throttles.put(LIMITS)
 
-    assert all(passes(throttles, "DescribeTaskDefinition") for _ in range(1000))
+    assert all(passes(throttles, "DescribeCapacityProviders") for _ in range(1000))
 
 
 @pytest.mark.parametrize(
