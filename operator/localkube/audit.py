@@ -55,10 +55,12 @@ def entries(log: Path) -> Iterator[Entry]:
     with log.open(encoding="utf-8") as lines:
         for line in lines:
             if line.endswith("\n"):
-                yield _entry(json.loads(line))
+                yield parse(line)
 
 
-def _entry(event: dict[str, Any]) -> Entry:
+def parse(line: str) -> Entry:
+    """The entry of one line."""
+    event: dict[str, Any] = json.loads(line)
     target = event.get("objectRef", {})
     resource = "/".join(filter(None, (target.get("resource", ""), target.get("subresource"))))
     return Entry(

@@ -14,30 +14,44 @@ from collections.abc import Callable, Iterator
 
 from rich.console import Console
 
-from bench import figures
+from bench import figures, loads
+from bench.events import Events
 from bench.figures import Figure
-from bench.life import Life
-from bench.stage import CannotMeasureError, stage
+from bench.life import PHASES, Life
+from bench.stage import Stage, stage
+from bench.takeover import Takeover
+from bench.tally import CannotMeasureError
+from bench.throttled import Throttled
 from bench.workload import Plan
 from localkube import LocalkubeError
 
 Section = Callable[[Plan], Iterator[Figure]]
 
-_LIFE = ("create", "reapply", "image", "resync", "restart", "delete")
+
+def _in_a_world(part: Callable[[Stage, Plan], Life | Events | Takeover | Throttled]) -> Section:
+    """A part that has a world of its own."""
+
+    def measure(plan: Plan) -> Iterator[Figure]:
+        with stage() as made:
+            yield from part(made, plan).run()
+
+    return measure
 
 
-def _life(plan: Plan) -> Iterator[Figure]:
-    with stage() as made:
-        yield from Life(made, plan).run()
-
-
-SECTIONS: dict[str, tuple[Section, tuple[str, ...]]] = {"life": (_life, _LIFE)}
+SECTIONS: dict[tuple[str, ...], Section] = {
+    PHASES: _in_a_world(Life),
+    ("events",): _in_a_world(Events),
+    ("takeover",): _in_a_world(Takeover),
+    ("throttled",): _in_a_world(Throttled),
+    ("localaws",): loads.localaws,
+    ("sqs",): loads.sqs,
+}
 """Each part, and the names by which it, or what of it, is asked for."""
 
 
 def main() -> int:
     """Measure what is asked for."""
-    names = tuple(name for _, known in SECTIONS.values() for name in known)
+    names = tuple(name for known in SECTIONS for name in known)
     parser = argparse.ArgumentParser(prog="poe bench", description=__doc__)
     parser.add_argument("--tasks", type=int, default=1000, help="how many BackgroundTasks (default: 1000)")
     parser.add_argument("--seconds", type=float, default=10.0, help="of events at each rate (default: 10)")
@@ -50,7 +64,7 @@ def main() -> int:
         parser.error(f"there is no section {', '.join(sorted(unknown))}" if unknown else "--tasks must be at least 1")
     plan = Plan(tasks=asked.tasks, seconds=asked.seconds, sections=frozenset(asked.only.split(",")))
     console, measured, trouble = Console(), [], []
-    for section, known in SECTIONS.values():
+    for known, section in SECTIONS.items():
         if not plan.sections.intersection(known):
             continue
         try:

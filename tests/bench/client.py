@@ -120,8 +120,7 @@ async def apply(api: Api, job: Job) -> Job:
     conditions: Counter[str] = Counter()
 
     def look(body: dict[str, Any]) -> None:
-        name, status = body["metadata"]["name"], body.get("status", {})
-        known = {one["type"]: one for one in status.get("conditions", [])}
+        name, status, known = body["metadata"]["name"], body.get("status", {}), _conditions(body)
         conditions.update(f"{one['type']}={one['status']} {one['reason']}" for one in known.values())
         ready = known.get("Ready", {}).get("status") == "True"
         if job["until"] == "observed" or ready:
@@ -148,8 +147,8 @@ async def apply(api: Api, job: Job) -> Job:
 
 
 async def delete(api: Api, job: Job) -> Job:
-    """Delete `names`; a task has come when it is gone."""
-    board = Board(job["names"])
+    """Delete `names`, once `after` tasks were seen to become Ready; a task has come when it is gone."""
+    board, ready, enough = Board(job["names"]), set[str](), asyncio.Event()
 
     async def delete_one(name: str) -> None:
         board.sent[name] = time.monotonic()
@@ -158,8 +157,14 @@ async def delete(api: Api, job: Job) -> Job:
     def see(kind: str, body: dict[str, Any]) -> None:
         if kind == "DELETED":
             board.arrive(body["metadata"]["name"])
+        if _conditions(body).get("Ready", {}).get("status") == "True":
+            ready.add(body["metadata"]["name"])
+        if len(ready) >= job["after"]:
+            enough.set()
 
     async with api.watching(TASKS, see):
+        if job["after"]:
+            await asyncio.wait_for(enough.wait(), job["timeout"])
         await _together(delete_one, job["names"])
         missing = await board.wait(job["timeout"])
     return board.answer(missing)
@@ -192,24 +197,8 @@ async def events(api: Api, job: Job) -> Job:
     return board.answer(missing, late=late)
 
 
-async def change(api: Api, job: Job) -> Job:
-    """Apply one body; when the operator first wrote to that object: any change after the one that we made."""
-    body = job["body"]
-    board = Board([body["metadata"]["name"]])
-
-    def see(kind: str, seen: dict[str, Any]) -> None:
-        if kind == "MODIFIED":
-            board.arrive(seen["metadata"]["name"])
-
-    name = body["metadata"]["name"]
-    async with api.watching(TASKS, see):
-        board.sent[name] = time.monotonic()
-        await api.send(
-            "PATCH", f"{TASKS}/{name}?fieldManager=bench&force=true", body=body,
-            content_type="application/apply-patch+yaml",
-        )  # fmt: skip
-        missing = await board.wait(job["timeout"])
-    return board.answer(missing, wrote=board.came.get(name))
+def _conditions(body: dict[str, Any]) -> dict[str, dict[str, Any]]:
+    return {one["type"]: one for one in body.get("status", {}).get("conditions", [])}
 
 
 async def _together(do: Callable[[Any], Awaitable[None]], items: list[Any]) -> None:
@@ -241,9 +230,7 @@ async def _sqs(url: str, region: str) -> AsyncIterator[Callable[[str, str], Awai
         yield send
 
 
-JOBS: dict[str, Callable[[Api, Job], Awaitable[Job]]] = {
-    "apply": apply, "delete": delete, "events": events, "change": change,
-}  # fmt: skip
+JOBS: dict[str, Callable[[Api, Job], Awaitable[Job]]] = {"apply": apply, "delete": delete, "events": events}
 
 
 async def main(config: Job) -> None:
@@ -256,7 +243,7 @@ async def main(config: Job) -> None:
             job = json.loads(text)
             try:
                 answer = await JOBS[job["do"]](api, job)
-            except (RuntimeError, aiohttp.ClientError) as error:
+            except (RuntimeError, TimeoutError, aiohttp.ClientError) as error:
                 answer = {"error": f"{type(error).__name__}: {error}"}
             sys.stdout.write(json.dumps(answer) + "\n")
             sys.stdout.flush()

@@ -17,12 +17,13 @@ _SHOWN = {"": "", "met": "[green]met[/]", "floor": "[yellow]floor met[/]", "miss
 
 @dataclass(frozen=True, slots=True)
 class Figure:
-    """One measured number. Smaller is better: `aim` is what we want, `floor` the most that is still accepted."""
+    """One measured number: `aim` is what we want, `floor` what is still accepted; smaller is better, but for rates."""
 
     name: str
     value: float | None  # None: nothing to measure, as with the 99th percentile of nothing
     aim: float | None = None
     floor: float | None = None
+    more_is_better: bool = False
 
     @property
     def verdict(self) -> str:
@@ -31,10 +32,14 @@ class Figure:
             return ""
         if self.value is None:
             return "missed"
-        value = round(self.value, 2)  # of 1000 tasks, a handful of calls for all of them is none a task
-        if value <= self.aim:
+        if self._reaches(self.aim):
             return "met"
-        return "floor" if self.floor is not None and value <= self.floor else "missed"
+        return "floor" if self.floor is not None and self._reaches(self.floor) else "missed"
+
+    def _reaches(self, wanted: float) -> bool:
+        assert self.value is not None
+        value = round(self.value, 2)  # of 1000 tasks, a handful of calls for all of them is none a task
+        return value >= wanted if self.more_is_better else value <= wanted
 
     def as_json(self) -> dict[str, float | str | None]:
         """The figure as a member of the last line."""

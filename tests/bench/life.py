@@ -4,17 +4,21 @@ from __future__ import annotations
 
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from datetime import UTC, datetime
 from typing import Any
 
 from bench.figures import Figure, percentile
-from bench.stage import CannotMeasureError, Controller, Counts, Stage
+from bench.stage import Controller, Stage
+from bench.tally import CannotMeasureError, Counts
 from bench.workload import OTHER_IMAGE, Plan, bodies, name
 from fixtures.world import eventually
 
 SECONDS = 600.0
 """Within which anything has to be done."""
+
+PHASES = ("create", "reapply", "image", "resync", "restart", "delete")
+"""In their order; without a creation there is nothing to measure."""
 
 _RESYNC = 15.0  # seconds between two looks, where looks are measured
 _OBSERVED = 10.0  # seconds that a restarted controller is watched at least
@@ -29,18 +33,11 @@ class Life:
         self._plan = plan
         self._now = datetime.now(UTC)
         self._empty = 0  # bytes
-        self.phases: dict[str, Callable[[], Iterator[Figure]]] = {
-            "create": self._create,
-            "reapply": self._reapply,
-            "image": self._image,
-            "resync": self._resync,
-            "restart": self._restart,
-            "delete": self._delete,
-        }
 
     def run(self) -> Iterator[Figure]:
-        """The phases that were asked for, in their order; without a creation there is nothing to measure."""
-        for phase, measure in self.phases.items():
+        """The phases that were asked for."""
+        measures = (self._create, self._reapply, self._image, self._resync, self._restart, self._delete)
+        for phase, measure in zip(PHASES, measures, strict=True):
             if phase == "create" or phase in self._plan.sections:
                 yield from measure()
 
@@ -100,7 +97,7 @@ class Life:
         self._stage.rest()
         mark = self._stage.mark()
         names = [name(number) for number in range(self._plan.tasks)]
-        answer = self._stage.ask(do="delete", names=names, timeout=SECONDS)
+        answer = self._stage.client.ask(do="delete", names=names, after=0, timeout=SECONDS)
         self._stage.rest()
         counts = self._stage.since(mark)
         yield from self._times("delete", answer, counts, aim=12)
@@ -109,7 +106,7 @@ class Life:
     def _apply(self, until: str, wanted: list[dict[str, Any]]) -> tuple[dict[str, Any], Counts]:
         self._stage.rest()
         mark = self._stage.mark()
-        answer = self._stage.ask(do="apply", bodies=wanted, until=until, timeout=SECONDS)
+        answer = self._stage.client.ask(do="apply", bodies=wanted, until=until, timeout=SECONDS)
         if answer["missing"]:
             raise CannotMeasureError(f"not {until} within {SECONDS:.0f} s: {', '.join(answer['missing'][:5])}, …")
         self._stage.rest()

@@ -12,32 +12,25 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from itertools import islice
 from pathlib import Path
 from typing import Any
 
 import psutil
 
+from backgroundtask.aws.rates import CATEGORIES
+from bench.tally import OPERATORS, CannotMeasureError, Counts, Mark, Tally
 from fixtures.world import INSTALLATION, World, eventually, furnished
-from localkube import Console, audit, ensure_binaries
+from localkube import Console, ensure_binaries
 
-OPERATORS = ("bench-a", "bench-b")
-"""Whom the audit log shows as the controllers."""
-MEBI = 2**20
+FREELY = ("--aws-rates", ",".join(f"{one.name}=1000000/1000000" for one in CATEGORIES))
+"""Flags of a controller in an account that takes any number of calls."""
 
 _QUIET = 2.0  # seconds without a call after which the controller is at rest
 _LOOK = 0.2  # seconds between two looks at that
 _IDLE = 0.15  # of a processor: what a controller at rest may use
-_JOURNAL = 200_000
-_AWS = ("ecs", "scheduler")
-
-
-class CannotMeasureError(Exception):
-    """The benchmark itself could not do its work."""
 
 
 @dataclass
@@ -73,36 +66,22 @@ class Controller:
 
 
 @dataclass(frozen=True, slots=True)
-class Counts:
-    """What was done between two moments."""
+class Client:
+    """A process of `client.py`. Whoever asks waits for the answer: for two jobs at once there are two clients."""
 
-    writes: Counter[str]  # "patch backgroundtasks/status" -> times, by the controllers
-    aws: Counter[str]  # "ecs.RegisterTaskDefinition" -> times
-    cpu: Mapping[str, float]  # seconds by process
-    seconds: float
+    process: subprocess.Popen[str]
 
-    @property
-    def api_writes(self) -> int:
-        """Writes to the API server without Events for people, and without the lease."""
-        return sum(times for what, times in self.writes.items() if what.split()[1] not in {"events", "leases"})
-
-    @property
-    def event_writes(self) -> int:
-        """Writes of Events for people."""
-        return sum(times for what, times in self.writes.items() if what.split()[1] == "events")
-
-    @property
-    def aws_calls(self) -> int:
-        """Calls to ECS and Scheduler; the polls of SQS go on whatever happens."""
-        return sum(self.aws.values())
-
-
-@dataclass(frozen=True, slots=True)
-class _Mark:
-    audit: int
-    journal: int
-    cpu: Mapping[str, float]
-    at: float
+    def ask(self, **job: Any) -> dict[str, Any]:
+        """Give it a job and wait for its answer; what the members are, the job in `client.py` says."""
+        assert self.process.stdin is not None
+        assert self.process.stdout is not None
+        self.process.stdin.write(json.dumps(job) + "\n")
+        self.process.stdin.flush()
+        text = self.process.stdout.readline()
+        answer: dict[str, Any] = json.loads(text) if text else {"error": "the client ended"}
+        if "error" in answer:
+            raise CannotMeasureError(f"{job['do']}: {answer['error']}")
+        return answer
 
 
 @dataclass
@@ -110,11 +89,12 @@ class Stage:
     """A world, and who works in it."""
 
     world: World
-    client: subprocess.Popen[str]
+    client: Client
+    tally: Tally
     controllers: list[Controller] = field(default_factory=list)
 
-    def start_controller(self, *flags: str, user: str = OPERATORS[0], leads: bool = True) -> Controller:
-        """Start a controller; returns when it follows the API server and, where it leads, its template is ready."""
+    def start_controller(self, *flags: str, user: str = OPERATORS[0], is_ready: bool = True) -> Controller:
+        """Start a controller; returns when it follows the API server and, with `is_ready`, its template is ready."""
         number = len(self.controllers)
         log = self.world.folder / f"controller-{number}.log"
         kubeconfig = self.world.kube.kubeconfig_for(user, ["system:masters"])
@@ -130,32 +110,21 @@ class Stage:
         eventually(lambda: process.poll() is not None or controller.logged("Controller is ready"), f"{log} says so")
         if process.poll() is not None:
             raise CannotMeasureError(f"the controller ended: {log.read_text()[-2000:]}")
-        if leads:
+        if is_ready:
             eventually(
                 lambda: self.world.condition("default", kind="bglt").get("status") == "True", "the template is ready"
             )
         return controller
 
-    def ask(self, **job: Any) -> dict[str, Any]:
-        """Give the client a job and wait for its answer."""
-        assert self.client.stdin is not None
-        assert self.client.stdout is not None
-        self.client.stdin.write(json.dumps(job) + "\n")
-        self.client.stdin.flush()
-        text = self.client.stdout.readline()
-        answer: dict[str, Any] = json.loads(text) if text else {"error": "the client ended"}
-        if "error" in answer:
-            raise CannotMeasureError(f"{job['do']}: {answer['error']}")
-        return answer
-
-    def mark(self) -> _Mark:
+    def mark(self) -> Mark:
         """A moment to count from."""
-        return _Mark(self._audited(), self.world.now(), self._cpu(), time.monotonic())
+        return Mark(*self.tally.now(), self._cpu(), time.monotonic())
 
-    def since(self, mark: _Mark) -> Counts:
+    def since(self, mark: Mark) -> Counts:
         """What was done since the mark."""
+        writes, aws = self.tally.now()
         cpu = {name: seconds - mark.cpu.get(name, 0.0) for name, seconds in self._cpu().items()}
-        return Counts(self._writes(mark), self._calls(mark), cpu, time.monotonic() - mark.at)
+        return Counts(writes - mark.writes, aws - mark.aws, cpu, time.monotonic() - mark.at)
 
     def rest(self, *, at_least: float = 0.0) -> float:
         """Wait until the controllers neither call nor work; the monotonic time of the last that they did.
@@ -163,46 +132,26 @@ class Stage:
         It is looked for at least `at_least` seconds, and to within a fifth of a second.
         """
         began = last = time.monotonic()
-        mark, seen, cpu = self.mark(), (0, 0), self._controllers_cpu()
+        seen, cpu = self.tally.now(), self._cpu()["controllers"]
         while (now := time.monotonic()) - last < _QUIET or now - began < at_least:
             time.sleep(_LOOK)  # between two looks; what is timed is what they show
-            counts = self._calls(mark).total(), self._writes(mark).total()
-            used, took = self._controllers_cpu() - cpu, time.monotonic() - now
-            if counts != seen or used > _IDLE * took:
+            before, seen = seen, self.tally.now()
+            used, cpu = -cpu, self._cpu()["controllers"]
+            used += cpu
+            if seen != before or used > _IDLE * (time.monotonic() - now):
                 last = time.monotonic()
-            seen, cpu = counts, cpu + used
         return last
 
     def _cpu(self) -> dict[str, float]:
         processes = {
             "controllers": [one.process.pid for one in self.controllers if one.process.poll() is None],
             "localaws": [self.world.aws.pid],
-            "client": [self.client.pid],
+            "client": [self.client.process.pid],
         }
         for name in ("kube-apiserver", "etcd"):
             identity = self.world.kube.component(name).identity
             processes[name] = [identity.pid] if identity else []
         return {name: sum(_cpu(psutil.Process(pid)) for pid in pids) for name, pids in processes.items()}
-
-    def _controllers_cpu(self) -> float:
-        return self._cpu()["controllers"]
-
-    def _audited(self) -> int:
-        with self.world.kube.audit_log.open("rb") as log:
-            return sum(1 for _ in log)
-
-    def _writes(self, mark: _Mark) -> Counter[str]:
-        if self._audited() < mark.audit:
-            raise CannotMeasureError("the audit log was rotated: measure with fewer tasks or events")
-        made = islice(audit.entries(self.world.kube.audit_log), mark.audit, None)
-        return Counter(f"{one.verb} {one.resource}" for one in made if one.is_write and one.user in OPERATORS)
-
-    def _calls(self, mark: _Mark) -> Counter[str]:
-        calls: Counter[str] = Counter()
-        for service in _AWS:
-            made = self.world.aws.journal(service=service, principal="client", since=mark.journal, limit=_JOURNAL)
-            calls.update(f"{service}.{one['operation']}" for one in made)
-        return calls
 
 
 @contextmanager
@@ -210,21 +159,23 @@ def stage() -> Iterator[Stage]:
     """A new world, with a client and without a controller; all of it is gone on leaving."""
     with tempfile.TemporaryDirectory(prefix="bgt-bench-") as folder:
         binaries = ensure_binaries(Console(time.monotonic))
-        with furnished(binaries, Path(folder)) as world, _client(world.kube.kubeconfig) as client:
-            made = Stage(world, client)
+        with furnished(binaries, Path(folder)) as world, client_of(world) as client:
+            made = Stage(world, client, Tally(world))
             try:
                 yield made
             finally:
+                made.tally.close()
                 for controller in made.controllers:
                     controller.end(signal.SIGKILL)
 
 
 @contextmanager
-def _client(kubeconfig: Path) -> Iterator[subprocess.Popen[str]]:
-    program: Sequence[str] = [sys.executable, "-P", str(Path(__file__).with_name("client.py")), str(kubeconfig)]
+def client_of(world: World) -> Iterator[Client]:
+    """A client that may do everything; it ends on leaving."""
+    program = [sys.executable, "-P", str(Path(__file__).with_name("client.py")), str(world.kube.kubeconfig)]
     process = subprocess.Popen(program, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
     try:
-        yield process
+        yield Client(process)
     finally:
         process.kill()
         process.communicate()

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import json
 import uuid
-from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -28,7 +27,7 @@ class Plan:
 
     tasks: int
     seconds: float  # of events, at each rate
-    sections: Collection[str]
+    sections: frozenset[str]
 
     def of_thousand(self, seconds: float) -> float:
         """An aim for 1000 tasks, for as many as there are."""
