@@ -26,8 +26,9 @@ from localaws.world import Settings, World
 
 HELP = """Serve a local AWS that any SDK can talk to.
 
-ECS runs each task's command as a process of this machine, EventBridge Scheduler fires, and EventBridge rules
-deliver to SQS. SQS, Logs, ECR, STS, IAM, S3, Secrets Manager, SSM, EC2 and CloudFormation are moto's.
+ECS runs each task's command as a process of this machine, EventBridge Scheduler and rules fire into ECS and SQS,
+and SQS keeps, hides and moves messages by the clock. Logs, ECR, STS, IAM, S3, Secrets Manager, SSM, EC2 and
+CloudFormation are moto's.
 
 When it is ready it prints what to export:
 
@@ -44,6 +45,7 @@ Tests see and drive it under /_localaws/:
     GET  journal?service=&operation=&since=&limit=&write=&outcome=&principal=
     POST faults {"service": "ecs", "operation": "RunTask", "action": "error", "code": "ServerException"}
                 actions: error, hold, delay, drop-before, drop-after; GET lists, DELETE faults/ID removes
+    PUT  queues {"deliver-twice": 0.5, "reorder": 1, "seed": 7}   GET counts the messages of each queue
     POST clock  {"advance": 3600} or {"rate": 60}
     PUT  images {"repo/app:1": ["python", "-m", "app"], "repo/gone:1": null}
     POST ecs/shortages {"outcome": "refused", "reason": "RESOURCE:MEMORY", "family": "app", "times": 2}
