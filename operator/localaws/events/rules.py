@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from localaws.contract import Call, Params
 from localaws.events.bus import Buses, page
-from localaws.events.rule import DISABLED, Rule, check_room, read_rule
+from localaws.events.rule import DISABLED, check_room, read_rule
 from localaws.events.running import Running, RunningWorld
 
 
@@ -76,8 +76,7 @@ class Rules:
         return {"Tags": [{"Key": key, "Value": value} for key, value in self._buses.tagged(call).tags.items()]}
 
     def _set_state(self, call: Call, state: str) -> Params:
-        known: Rule = self._buses.rule(call, "Name")
-        if known.settings["State"] != state:
-            known.settings["State"] = state
-            self._running.schedule(known, call.account, call.region)
+        known = self._buses.rule(call, "Name")
+        known.settings["State"] = state
+        self._running.schedule(known, call.account, call.region)
         return {}

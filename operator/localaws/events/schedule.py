@@ -27,13 +27,13 @@ class Schedule:
     since: dt.datetime
 
     def next_after(self, moment: dt.datetime) -> dt.datetime | None:
-        """The first moment strictly after `moment` (aware, in UTC); None if there is none any more."""
+        """The first moment strictly after `moment` (aware, not before `since`); None if there is none any more."""
         if isinstance(self.expression, Cron):
             minute = moment.astimezone(dt.UTC).replace(tzinfo=None, second=0, microsecond=0)
             times = (time.replace(tzinfo=dt.UTC) for time in self.expression.local_times(minute))
             return next((time for time in times if time > moment), None)
         try:
-            return self.since + (max(moment - self.since, dt.timedelta(0)) // self.expression + 1) * self.expression
+            return self.since + ((moment - self.since) // self.expression + 1) * self.expression
         except OverflowError:
             return None
 

@@ -106,7 +106,8 @@ def test_a_value_that_breaks_the_template_fails_the_invocation() -> None:
 SCALARS = st.none() | st.booleans() | st.integers() | st.text(max_size=8)
 
 
-@settings(max_examples=30)
+@pytest.mark.timeout(20)  # values are drawn slowly on a busy machine
+@settings(max_examples=30, deadline=None)
 @given(SCALARS | st.lists(SCALARS, max_size=3) | st.dictionaries(st.text(max_size=4), SCALARS, max_size=3))
 def test_a_value_outside_of_quotes_arrives_as_it_was(value: object) -> None:
     occasion = Occasion(event={"detail": value}, rule_arn="arn", rule_name="r", ingested=OCCASION.ingested)

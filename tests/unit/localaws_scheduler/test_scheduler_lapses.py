@@ -7,7 +7,7 @@ import datetime as dt
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from fixtures.scheduling import DEAD_LETTERS, Stage, staged, target
@@ -143,6 +143,8 @@ def test_a_flexible_time_window_delivers_each_slot_once_within_it() -> None:
     asyncio.run(scenario())
 
 
+@pytest.mark.timeout(20)  # words are drawn slowly on a busy machine
+@settings(max_examples=30, deadline=None)
 @given(st.lists(st.text(max_size=5), min_size=1, max_size=3))
 def test_a_chance_is_a_number_below_one_and_always_the_same(words: list[str]) -> None:
     assert 0 <= chance(*words) < 1
