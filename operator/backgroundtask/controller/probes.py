@@ -4,8 +4,8 @@ They answer as Kubernetes' own components do (https://kubernetes.io/docs/referen
 `ok`, or 500 and a line a check; with `?verbose` a line a check in any case. What is checked is `health`'s business.
 """
 
+import logging
 import threading
-from collections.abc import Callable, Mapping
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Final
@@ -17,27 +17,40 @@ from backgroundtask.errors import Blocked
 
 _PATIENCE: Final = 5  # seconds in which a request has to be complete
 
-Paths = Mapping[str, Callable[[], Report]]
 
+class Endpoints:
+    """What is asked where, and what was answered last. `/livez` is `/healthz`, as of Kubernetes' API server."""
 
-def paths_of(health: Health) -> Paths:
-    """What is asked where. `/livez` is `/healthz`, as of Kubernetes' API server."""
-    return {"/healthz": health.alive, "/livez": health.alive, "/readyz": health.ready}
+    def __init__(self, health: Health) -> None:
+        self._paths = {"/healthz": health.alive, "/livez": health.alive, "/readyz": health.ready}
+        self._failing: dict[str, tuple[str, ...]] = {}  # checks, by path
 
+    def answer(self, target: str) -> tuple[HTTPStatus, str]:
+        """The status and the text for a request's target, such as `/readyz?verbose`."""
+        url = urlsplit(target)
+        ask = self._paths.get(url.path.rstrip("/"))
+        if ask is None:
+            return HTTPStatus.NOT_FOUND, f"There are {', '.join(self._paths)}.\n"
+        report, name = ask(), url.path.strip("/")
+        self._tell(name, report)
+        is_well = not any(report.values())
+        if is_well and "verbose" not in parse_qs(url.query, keep_blank_values=True):
+            return HTTPStatus.OK, "ok"
+        lines = [f"[-]{check} failed: {wrong}" if wrong else f"[+]{check} ok" for check, wrong in report.items()]
+        verdict = f"{name} check {'passed' if is_well else 'failed'}"
+        return HTTPStatus.OK if is_well else HTTPStatus.INTERNAL_SERVER_ERROR, "\n".join([*lines, verdict, ""])
 
-def answer(paths: Paths, target: str) -> tuple[HTTPStatus, str]:
-    """The status and the text for a request's target, such as `/readyz?verbose`."""
-    url = urlsplit(target)
-    ask = paths.get(url.path.rstrip("/"))
-    if ask is None:
-        return HTTPStatus.NOT_FOUND, f"There are {', '.join(paths)}.\n"
-    report, name = ask(), url.path.strip("/")
-    is_well = not any(report.values())
-    if is_well and "verbose" not in parse_qs(url.query, keep_blank_values=True):
-        return HTTPStatus.OK, "ok"
-    lines = [f"[-]{check} failed: {wrong}" if wrong else f"[+]{check} ok" for check, wrong in report.items()]
-    verdict = f"{name} check {'passed' if is_well else 'failed'}"
-    return HTTPStatus.OK if is_well else HTTPStatus.INTERNAL_SERVER_ERROR, "\n".join([*lines, verdict, ""])
+    def _tell(self, name: str, report: Report) -> None:
+        """A line when other checks fail than before: Kubernetes tells of a failed probe its status, and not why."""
+        failing = tuple(check for check, wrong in report.items() if wrong)
+        before, self._failing[name] = self._failing.get(name, ()), failing
+        if failing == before:
+            return
+        if not failing:
+            log.info("%s passes", name)
+            return
+        said = "; ".join(f"{check}: {wrong}" for check, wrong in report.items() if wrong)
+        log.log(logging.INFO if name == "readyz" else logging.WARNING, "%s fails: %s", name, said)
 
 
 def serve(port: int, health: Health) -> None:
@@ -49,7 +62,7 @@ def serve(port: int, health: Health) -> None:
     if not port:
         return
     try:
-        server = ThreadingHTTPServer(("", port), _answering(paths_of(health)))
+        server = ThreadingHTTPServer(("", port), _answering(Endpoints(health)))
     except OSError as e:
         raise Blocked(
             "PortUnavailable", f"Port {port} of /healthz and /readyz cannot be used: {e.strerror}: set --health-port."
@@ -58,14 +71,14 @@ def serve(port: int, health: Health) -> None:
     threading.Thread(target=server.serve_forever, name="probes", daemon=True).start()
 
 
-def _answering(paths: Paths) -> type[BaseHTTPRequestHandler]:
+def _answering(endpoints: Endpoints) -> type[BaseHTTPRequestHandler]:
     class Probe(BaseHTTPRequestHandler):
         timeout = _PATIENCE
         server_version = "backgroundtask-operator"
         sys_version = ""
 
         def do_GET(self) -> None:
-            status, text = answer(paths, self.path)
+            status, text = endpoints.answer(self.path)
             body = text.encode()
             self.send_response(status)
             self.send_header("Content-Type", "text/plain; charset=utf-8")

@@ -209,10 +209,10 @@ def test_one_that_answers_others_is_not_asked(monkeypatch: pytest.MonkeyPatch) -
 
 class TestProbes:
     def test_a_healthy_process_says_ok_and_on_request_what_was_checked(self) -> None:
-        paths = probes.paths_of(Process().health)
+        endpoints = probes.Endpoints(Process().health)
 
-        assert probes.answer(paths, "/healthz") == (HTTPStatus.OK, "ok")
-        assert probes.answer(paths, "/readyz?verbose") == (
+        assert endpoints.answer("/healthz") == (HTTPStatus.OK, "ok")
+        assert endpoints.answer("/readyz?verbose") == (
             HTTPStatus.OK,
             "[+]caches ok\n[+]api-server ok\n[+]workers ok\nreadyz check passed\n",
         )
@@ -220,7 +220,7 @@ class TestProbes:
     def test_a_failing_check_is_named_with_its_reason(self) -> None:
         process = Process(crew=Crew(gone=["worker-3"]))
 
-        status, text = probes.answer(probes.paths_of(process.health), "/healthz")
+        status, text = probes.Endpoints(process.health).answer("/healthz")
 
         assert status == HTTPStatus.INTERNAL_SERVER_ERROR
         assert text.splitlines() == [
@@ -231,9 +231,23 @@ class TestProbes:
             "healthz check failed",
         ]
 
+    def test_a_change_is_logged_once_with_its_reason(self, caplog: pytest.LogCaptureFixture) -> None:
+        process = Process()
+        endpoints = probes.Endpoints(process.health)
+
+        with caplog.at_level("INFO", logger="backgroundtask"):
+            for gone in ([], ["worker-3"], ["worker-3", "worker-4"], []):
+                process.crew.gone = gone
+                endpoints.answer("/healthz")
+
+        assert [(line.levelname, line.getMessage()) for line in caplog.records] == [
+            ("WARNING", "healthz fails: workers: worker-3 ended"),
+            ("INFO", "healthz passes"),
+        ]
+
     @pytest.mark.parametrize("target", ["/", "/metrics", "/healthz/loop", "//healthz"])
     def test_what_is_not_there_is_told_with_what_is(self, target: str) -> None:
-        status, text = probes.answer(probes.paths_of(Process().health), target)
+        status, text = probes.Endpoints(Process().health).answer(target)
 
         assert status == HTTPStatus.NOT_FOUND
         assert "/readyz" in text
