@@ -175,10 +175,11 @@ class Tasks:
         """Nothing is cached under the key: make sure, then answer what was delivered to it, and hold no run for it."""
         bodies = self._context.cache.runs_of(key.namespace, key.name)
         held = [body for body in bodies if FINALIZER in body["metadata"].get("finalizers", ())]
-        has_news = held or self._context.inbox.waits(key) or self._orphans.is_due(key)
-        if has_news and self._is_there(key):
+        is_due = self._orphans.is_due(key)  # asked once: what becomes due after the proof has to wait for the next one
+        if (held or is_due or self._context.inbox.waits(key)) and self._is_there(key):
             return
-        self._orphans.take(key)
+        if is_due:
+            self._orphans.take(key)
         for body in held:
             left = self._context.kube.remove_finalizer(RUNS, body, FINALIZER)
             if left is not None:
