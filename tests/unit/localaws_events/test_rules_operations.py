@@ -106,9 +106,11 @@ def test_entries_fail_by_themselves_where_that_is_asked_for_and_the_others_are_p
         entries = [{"Id": number, "Arn": QUEUE} for number in ("1", "2")]
 
         answer = await stage.call("PutTargets", Rule="orders", Targets=entries)
+        kept = await stage.call("ListTargetsByRule", Rule="orders")
         again = await stage.call("PutTargets", Rule="orders", Targets=entries[:1])
 
         assert answer["FailedEntryCount"] == 1
+        assert [target["Id"] for target in kept["Targets"]] == ["2"]
         assert [(it["TargetId"], it["ErrorCode"]) for it in answer["FailedEntries"]] == [
             ("1", "ConcurrentModificationException")
         ]

@@ -124,6 +124,30 @@ def test_an_update_with_another_schedule_replaces_the_old_one() -> None:
     run(scenario)
 
 
+def test_an_update_with_the_same_schedule_goes_on_counting() -> None:
+    async def scenario(stage: Stage) -> None:
+        await stage.rule({"Arn": QUEUE}, ScheduleExpression="rate(1 hour)")
+        await stage.after(minutes=30)
+
+        await stage.rule(ScheduleExpression="rate(1 hour)", Description="new")
+        await stage.after(minutes=45)
+
+        assert stage.moments() == ["13:00:30"]
+
+    run(scenario)
+
+
+def test_a_disabled_rule_hears_no_event() -> None:
+    async def scenario(stage: Stage) -> None:
+        await stage.rule({"Arn": QUEUE}, State="DISABLED")
+
+        await stage.receive()
+
+        assert (stage.world.sent, stage.counts()) == ([], (0, 0, 0))
+
+    run(scenario)
+
+
 def test_an_update_without_its_schedule_ends_it() -> None:
     async def scenario(stage: Stage) -> None:
         await stage.rule({"Arn": QUEUE}, ScheduleExpression="rate(1 hour)")
