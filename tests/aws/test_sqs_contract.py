@@ -106,6 +106,15 @@ def test_queues_are_listed_by_prefix_and_in_pages_only_where_a_page_has_a_size(a
     assert refusal(account.sqs.list_queues, MaxResults=1001)[0] == "InvalidParameterValue"
 
 
+@pytest.mark.documented("API: GetQueueUrl, QueueDoesNotExist; Smithy, awsQueryCompatible")
+def test_an_error_is_known_by_its_code_of_old_and_by_its_name(account: Account) -> None:
+    with pytest.raises(account.sqs.exceptions.QueueDoesNotExist) as refused:
+        account.sqs.get_queue_url(QueueName="other")
+
+    error = refused.value.response["Error"]
+    assert (error["Code"], error["QueryErrorCode"]) == (NO_QUEUE[0], "QueueDoesNotExist")
+
+
 @pytest.mark.documented("API: DeleteQueue")
 def test_a_deleted_queue_does_not_exist(account: Account) -> None:
     queue = account.queue()

@@ -14,6 +14,8 @@ import pytest
 from fixtures.sqs_account import Account, Queue, entries, refusal
 from localaws.running import Running
 
+TEXT = {"DataType": "String", "StringValue": "a text as long"}
+
 
 @pytest.fixture
 def account(aws: Running) -> Account:
@@ -82,6 +84,10 @@ def test_a_batch_of_deletions_tells_which_receipt_it_did_not_know(account: Accou
         ([{"Id": "a b", "MessageBody": "x"}], "InvalidBatchEntryId"),
         ([{"Id": "a" * 81, "MessageBody": "x"}], "InvalidBatchEntryId"),
         (entries(["x" * 600_000] * 2), "BatchRequestTooLong"),
+        (
+            [{**entry, "MessageAttributes": {"a": TEXT}} for entry in entries(["x" * 524_270] * 2)],
+            "BatchRequestTooLong",
+        ),
     ],
 )
 @pytest.mark.documented("API: SendMessageBatch, Errors")

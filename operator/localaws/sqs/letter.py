@@ -37,7 +37,6 @@ class Letter:
     body: str
     body_digest: str
     sender: str
-    size: int
     attributes: Mapping[str, Params] = field(default_factory=dict)
     attributes_digest: str = ""
     trace: str = ""
@@ -66,8 +65,7 @@ def read(params: Params, *, sender: str, largest: int) -> Letter:
     system = params.get("MessageSystemAttributes") or {}
     _check_attributes(attributes)
     _check_system(system)
-    size = len(body.encode()) + sum(_size(name, value) for name, value in attributes.items())
-    if size > largest:  # documented: API: MessageAttributeValue, all parts count; the system attributes do not
+    if size(params) > largest:
         message = f"One or more parameters are invalid. Reason: Message must be shorter than {largest} bytes."
         raise refusals.invalid(message)
     return Letter(
@@ -75,13 +73,25 @@ def read(params: Params, *, sender: str, largest: int) -> Letter:
         body=body,
         body_digest=hashlib.md5(body.encode(), usedforsecurity=False).hexdigest(),
         sender=sender,
-        size=size,
         attributes=attributes,
         attributes_digest=digest(attributes) if attributes else "",
         trace=system.get("AWSTraceHeader", {}).get("StringValue", ""),
         trace_digest=digest(system) if system else "",
         group=_group(params),
     )
+
+
+def size(params: Params) -> int:
+    """The bytes of a message, be it one that is refused.
+
+    documented: API: MessageAttributeValue: name, type and value of each attribute count; SendMessage,
+    MessageSystemAttributes: those do not.
+    """
+    total = len((params.get("MessageBody") or "").encode())
+    for name, value in (params.get("MessageAttributes") or {}).items():
+        content = value.get("BinaryValue") or (value.get("StringValue") or "").encode()
+        total += len(name.encode()) + len((value.get("DataType") or "").encode()) + len(content)
+    return total
 
 
 def digest(attributes: Mapping[str, Params]) -> str:
@@ -100,10 +110,6 @@ def _value(value: Params) -> tuple[bytes, bytes]:
     if value["DataType"].startswith("Binary"):
         return _BINARY, value["BinaryValue"]
     return _STRING, value["StringValue"].encode()
-
-
-def _size(name: str, value: Params) -> int:
-    return len(name.encode()) + len(value["DataType"].encode()) + len(_value(value)[1])
 
 
 def _group(params: Params) -> str:

@@ -23,7 +23,7 @@ def send_batch(region: Region, call: Call) -> Params:
     """SendMessageBatch."""
     queue = region.by_url(call.params)
     entries = batches.entries(call.params, "SendMessageBatchRequestEntry")
-    size = sum(len((entry.get("MessageBody") or "").encode()) for entry in entries)
+    size = sum(map(letter.size, entries))
     if size > LARGEST_MESSAGE:  # documented: API: SendMessageBatch, the sum of all messages
         raise refusals.too_long(size, LARGEST_MESSAGE)
     return batches.each(entries, lambda entry: _send(queue, entry, call.principal))

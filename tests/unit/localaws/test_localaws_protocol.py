@@ -128,6 +128,27 @@ def test_an_answer_that_no_protocol_can_say_is_a_bug() -> None:
         protocol.write_output(api.load("ecs"), {"x": object()})
 
 
+def test_an_error_of_sqs_has_its_shape_in_the_body_and_its_code_of_old_in_a_header() -> None:
+    sqs = api.load("sqs")
+    error = AwsError("AWS.SimpleQueueService.NonExistentQueue", "The specified queue does not exist.")
+
+    response = protocol.write_error(sqs, sqs.operation("GetQueueUrl"), error)
+
+    assert json.loads(response.body)["__type"] == "com.amazonaws.sqs#QueueDoesNotExist"
+    assert response.headers["x-amzn-query-error"] == "AWS.SimpleQueueService.NonExistentQueue;Sender"
+    assert response.error == error.code
+
+
+def test_the_query_protocol_of_a_service_that_speaks_json_is_unknown() -> None:
+    form = request(content_type="application/x-www-form-urlencoded", body=b"Action=ListQueues")
+
+    with pytest.raises(AwsError, match="sqs is spoken to in JSON, with X-Amz-Target") as refused:
+        protocol.own_operation(api.load("sqs"), form)
+
+    assert protocol.is_form(form)
+    assert b"<Code>UnknownOperationException</Code>" in protocol.write_foreign_error(form, refused.value).body
+
+
 def test_a_json_error_names_its_type_in_the_body() -> None:
     error = AwsError("ConflictException", "in use", fields={"resourceIds": ["a"]})
     ecs = api.load("ecs")

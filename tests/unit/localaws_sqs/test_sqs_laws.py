@@ -52,7 +52,7 @@ class Queues(RuleBasedStateMachine):
     @rule(group=st.sampled_from("ab"), delay=st.integers(0, 10))
     def send(self, group: str, delay: int) -> None:
         self.number += 1
-        letter = Letter(id=str(self.number), body="x", body_digest="", sender="", size=1, group=group)
+        letter = Letter(id=str(self.number), body="x", body_digest="", sender="", group=group)
         delay = 0 if self.fifo else delay
         self.backlog.add(Message(0, letter, self.now), now=self.now, visible=self.now + delay)
         self.model[letter.id] = Known(group, self.now, self.now + delay)
