@@ -1,4 +1,4 @@
-"""The surface for tests under `/_localaws/`: health, journal, faults, throttles, clock, events, queues and so on.
+"""The surface for tests under `/_localaws/`: health, journal, faults, throttles, clock, visibility and so on.
 
 What only one service understands is under its name, and that service's business.
 
@@ -10,12 +10,13 @@ from __future__ import annotations
 import importlib.metadata
 import json
 from collections.abc import Awaitable, Callable
-from typing import Any
+from typing import Any, TypeVar
 from urllib.parse import parse_qsl, unquote
 
 from localaws.contract import Controlled, NoSuchControlError
 from localaws.emission import parse_habits
-from localaws.journal import Query
+from localaws.journal import parse_query
+from localaws.lag import Lag, Lagging, parse_delays
 from localaws.protocol import Request, Response
 from localaws.sqs import habits
 from localaws.throttles import parse_limits
@@ -24,6 +25,9 @@ from localaws.world import World
 PREFIX = "/_localaws/"
 
 Route = Callable[[Request, str], Awaitable[Any]]
+
+_Asked = TypeVar("_Asked")
+_Read = TypeVar("_Read")
 
 
 class BadRequestError(Exception):
@@ -54,6 +58,8 @@ class Control:
             ("PUT", "images"): self._set_images,
             ("GET", "rules"): self._rules,
             ("PUT", "rules"): self._drive_rules,
+            ("GET", "visibility"): self._delays,
+            ("PUT", "visibility"): self._set_delays,
             ("POST", "reset"): self._reset,
         }
 
@@ -77,10 +83,8 @@ class Control:
             return None
 
         async def route(request: Request, rest: str) -> Any:  # noqa: ANN401  # whatever JSON can say
-            try:
-                return service.control(request.method, rest, _object(request) if request.body else {})
-            except ValueError as e:
-                raise BadRequestError(str(e)) from e
+            wanted = _object(request) if request.body else {}
+            return _sense(lambda it: service.control(request.method, rest, it), wanted)
 
         return route
 
@@ -98,7 +102,7 @@ class Control:
         }
 
     async def _journal(self, request: Request, _rest: str) -> dict[str, Any]:
-        query = _query(dict(parse_qsl(request.query)))
+        query = _sense(parse_query, dict(parse_qsl(request.query)))
         journal = self._world.journal
         return {"last": journal.last, "entries": [entry.as_json() for entry in journal.find(query)]}
 
@@ -110,10 +114,7 @@ class Control:
         return {"faults": [rule.as_json() for rule in self._world.faults]}
 
     async def _add_fault(self, request: Request, _rest: str) -> dict[str, Any]:
-        try:
-            return self._world.faults.add(_object(request)).as_json()
-        except ValueError as e:
-            raise BadRequestError(str(e)) from e
+        return _sense(self._world.faults.add, _object(request)).as_json()
 
     async def _remove_fault(self, _request: Request, rest: str) -> dict[str, Any]:
         if not rest:
@@ -130,30 +131,21 @@ class Control:
         wanted = _object(request)
         if wanted.keys() != {"limits"}:
             raise BadRequestError('throttles take {"limits": "aws"} or {"limits": [LIMIT, …]}')
-        try:
-            self._world.throttles.put(parse_limits(wanted["limits"]))
-        except ValueError as e:
-            raise BadRequestError(str(e)) from e
+        self._world.throttles.put(_sense(parse_limits, wanted["limits"]))
         return await self._throttles(request, rest)
 
     async def _event_habits(self, _request: Request, _rest: str) -> dict[str, Any]:
         return self._world.emission.habits.as_json()
 
     async def _set_event_habits(self, request: Request, rest: str) -> dict[str, Any]:
-        try:
-            self._world.emission.be(parse_habits(_object(request)))
-        except ValueError as e:
-            raise BadRequestError(str(e)) from e
+        self._world.emission.be(_sense(parse_habits, _object(request)))
         return await self._event_habits(request, rest)
 
     async def _queues(self, _request: Request, _rest: str) -> dict[str, Any]:
         return {**self._world.queues.habits.as_json(), "queues": self._world.queues.counts()}
 
     async def _set_queue_habits(self, request: Request, rest: str) -> dict[str, Any]:
-        try:
-            self._world.queues.be(habits.parse_habits(_object(request)))
-        except ValueError as e:
-            raise BadRequestError(str(e)) from e
+        self._world.queues.be(_sense(habits.parse_habits, _object(request)))
         return await self._queues(request, rest)
 
     async def _clock(self, _request: Request, _rest: str) -> dict[str, Any]:
@@ -193,11 +185,20 @@ class Control:
         return {"rules": self._world.events.counts(), "firing": self._world.events.firing()}
 
     async def _drive_rules(self, request: Request, rest: str) -> dict[str, Any]:
-        try:
-            self._world.events.drive(_object(request))
-        except ValueError as e:
-            raise BadRequestError(str(e)) from e
+        _sense(self._world.events.drive, _object(request))
         return await self._rules(request, rest)
+
+    async def _delays(self, _request: Request, _rest: str) -> dict[str, Any]:
+        return {name: lag.seconds for name, lag in self._lags().items()}
+
+    async def _set_delays(self, request: Request, rest: str) -> dict[str, Any]:
+        lags = self._lags()
+        for name, seconds in _sense(lambda wanted: parse_delays(wanted, lags), _object(request)).items():
+            lags[name].be(seconds)
+        return await self._delays(request, rest)
+
+    def _lags(self) -> dict[str, Lag]:
+        return {name: service.lag for name, service in self._world.services.items() if isinstance(service, Lagging)}
 
     async def _reset(self, _request: Request, _rest: str) -> dict[str, Any]:
         await self._world.reset()
@@ -205,26 +206,13 @@ class Control:
 
 
 _FAR = 10 * 366 * 86400
-_WORDS = {"true": True, "false": False}
 
 
-def _query(given: dict[str, str]) -> Query:
-    wanted: dict[str, Any] = dict(given)
-    unknown = sorted(given.keys() - set(Query.__dataclass_fields__))
-    if unknown:
-        raise BadRequestError(
-            f"the journal is not asked by {unknown[0]!r}, but by {', '.join(Query.__dataclass_fields__)}"
-        )
-    for name in ("since", "limit"):
-        if name in given and not given[name].isdecimal():
-            raise BadRequestError(f"{name!r} must be a whole number, not below 0")
-        if name in given:
-            wanted[name] = int(given[name])
-    if "write" in given:
-        if given["write"] not in _WORDS:
-            raise BadRequestError("'write' must be true or false")
-        wanted["write"] = _WORDS[given["write"]]
-    return Query(**wanted)
+def _sense(read: Callable[[_Asked], _Read], asked: _Asked) -> _Read:
+    try:
+        return read(asked)
+    except ValueError as e:
+        raise BadRequestError(str(e)) from e
 
 
 def _object(request: Request) -> dict[str, Any]:

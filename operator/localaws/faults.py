@@ -26,6 +26,8 @@ class Action(enum.StrEnum):
     """It waits until the rule is removed, then goes on."""
     DELAY = "delay"
     """It waits for the rule's real seconds, then goes on."""
+    THROTTLE = "throttle"
+    """It is refused as the service refuses whoever asks too often, and has no effect."""
     DROP_BEFORE = "drop-before"
     """Its connection is cut and it has no effect."""
     DROP_AFTER = "drop-after"

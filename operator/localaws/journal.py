@@ -8,7 +8,7 @@ from __future__ import annotations
 import datetime as dt
 import json
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,6 +16,8 @@ READS = ("Describe", "List", "Get", "Head", "Lookup", "Receive", "BatchGet", "Ba
 """How the names of operations begin that change nothing, as far as a client cares."""
 
 PENDING = "pending"
+
+_WORDS = {"true": True, "false": False}
 
 
 def is_write(operation: str) -> bool:
@@ -139,6 +141,28 @@ class Journal:
         for at, entry in enumerate(self._entries):
             if at >= known:
                 yield entry
+
+
+def parse_query(given: Mapping[str, str]) -> Query:
+    """Read a query from the words of an URL.
+
+    Raises:
+        ValueError: a word is unknown or its value wrong; the text says which.
+    """
+    wanted: dict[str, Any] = dict(given)
+    unknown = sorted(given.keys() - set(Query.__dataclass_fields__))
+    if unknown:
+        raise ValueError(f"the journal is not asked by {unknown[0]!r}, but by {', '.join(Query.__dataclass_fields__)}")
+    for name in ("since", "limit"):
+        if name in given and not given[name].isdecimal():
+            raise ValueError(f"{name!r} must be a whole number, not below 0")
+        if name in given:
+            wanted[name] = int(given[name])
+    if "write" in given:
+        if given["write"] not in _WORDS:
+            raise ValueError("'write' must be true or false")
+        wanted["write"] = _WORDS[given["write"]]
+    return Query(**wanted)
 
 
 def _parsed(text: bytes) -> Any:  # noqa: ANN401  # whatever JSON says

@@ -14,7 +14,7 @@ from typing import TypeVar
 from localaws.contract import AwsError, Clock
 from localaws.faults import Action, Faults, Rule, WhenGone
 from localaws.journal import PENDING, Entry, Journal
-from localaws.throttles import Throttles
+from localaws.throttles import Throttles, throttled
 
 GONE_LOOK = 0.05
 """Real seconds between two looks at whether the client of a held call is still there."""
@@ -97,6 +97,8 @@ async def _before(rule: Rule, entry: Entry, gone: Callable[[], bool]) -> None:
     match rule.action:
         case Action.ERROR:
             raise AwsError(rule.code, rule.message, status=rule.status)
+        case Action.THROTTLE:
+            raise throttled(entry.service)
         case Action.DROP_BEFORE:
             raise Dropped
         case Action.DELAY:

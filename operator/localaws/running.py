@@ -91,6 +91,10 @@ class Running:
         """Say which part of the messages standard queues deliver twice, and which part of the receives out of order."""
         self.control("PUT", "queues", {"deliver-twice": deliver_twice, "reorder": reorder, "seed": seed})
 
+    def set_visibility(self, seconds: float = 0, **services: float) -> None:
+        """Say for how many virtual seconds reads do not show what is created: of all services, or of some."""
+        self.control("PUT", "visibility", services or {"seconds": seconds})
+
     def advance(self, seconds: float) -> None:
         """Move the clock forward; returns when what was due on the way has been done."""
         self.control("POST", "clock", {"advance": seconds})

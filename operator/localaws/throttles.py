@@ -110,7 +110,7 @@ class Throttles:
         bucket = self._filled(counted, region)
         if bucket.tokens < 1:
             counted.refused += 1
-            raise _throttled(service)
+            raise throttled(service)
         bucket.tokens -= 1
 
     def as_json(self) -> list[dict[str, Any]]:
@@ -164,16 +164,22 @@ def _parse_limit(wanted: object) -> Limit:
     return Limit(**{**wanted, "operations": tuple(operations)})
 
 
-def _throttled(service: str) -> AwsError:
-    """The refusal of a service.
+_RATE = "Rate exceeded"
+_REFUSALS: dict[str, tuple[str, str, int]] = {
+    "sqs": ("RequestThrottled", "The request was denied due to request throttling.", 403),
+    "scheduler": ("ThrottlingException", _RATE, 429),
+    "s3": ("SlowDown", "Please reduce your request rate.", 503),
+    "ec2": ("RequestLimitExceeded", "Request limit exceeded.", 503),
+    **dict.fromkeys(("iam", "sts", "cloudformation"), ("Throttling", _RATE, 400)),
+}
+
+
+def throttled(service: str) -> AwsError:
+    """How a service says that it was asked too often: `ThrottlingException` where it has no way of its own.
 
     documented: ECS, "Request throttling for the Amazon ECS API"; Scheduler and Logs, ThrottlingException of their API
-    models; SQS, common errors of the SQS API Reference
+    models; SQS, IAM, STS and CloudFormation, common errors of their API Reference; EC2 API Reference, "Error codes";
+    S3 API Reference, "Error responses"
     """
-    if service == "sqs":
-        return AwsError("RequestThrottled", "The request was denied due to request throttling.", status=403)
-    status = _TOO_MANY_REQUESTS if service == "scheduler" else 400
-    return AwsError("ThrottlingException", "Rate exceeded", status=status)
-
-
-_TOO_MANY_REQUESTS = 429
+    code, message, status = _REFUSALS.get(service, ("ThrottlingException", _RATE, 400))
+    return AwsError(code, message, status=status)

@@ -9,7 +9,7 @@ import bisect
 import datetime as dt
 import math
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
 from localaws.contract import Params
@@ -22,6 +22,13 @@ DELETE_IN_PROGRESS = "DELETE_IN_PROGRESS"
 # documented: API: DeleteTaskDefinitions, it stays "until all the associated tasks have been terminated";
 # assumed: how long it stays after that
 _DELETING = dt.timedelta(hours=1)
+
+Shown = Callable[[str], bool]
+"""Whether a read is shown the definition of an ARN."""
+
+
+def _all(_arn: str) -> bool:
+    return True
 
 
 @dataclass(slots=True, eq=False)
@@ -106,15 +113,15 @@ class Catalog:
             definition = self._deleting.popleft()
             del self._families[definition.family].revisions[definition.revision]
 
-    def find(self, text: str, now: dt.datetime) -> Definition | None:
-        """Find what a name means: a revision of any status, or the latest ACTIVE one of a bare family.
+    def find(self, text: str, now: dt.datetime, *, shown: Shown = _all) -> Definition | None:
+        """Find what a name means: a revision of any status, or the latest ACTIVE one of a bare family, among the shown.
 
         documented: API: DescribeTaskDefinition.taskDefinition
 
         Raises:
             AwsError: ClientException where the revision is not a number.
         """
-        return self._look_up(definition_ref(text, self._place), now)
+        return self._look_up(definition_ref(text, self._place), now, shown)
 
     def revision(self, text: str, now: dt.datetime) -> Definition | None:
         """Find a revision that has to be named as one, as DeregisterTaskDefinition and DeleteTaskDefinitions ask.
@@ -126,24 +133,24 @@ class Catalog:
         if ref.revision is None:
             # documented: API: DeregisterTaskDefinition, "You must specify a revision"; assumed: the wording
             raise errors.client("Task definition must include a revision, as family:revision.")
-        return self._look_up(ref, now)
+        return self._look_up(ref, now, _all)
 
-    def _look_up(self, ref: DefinitionRef, now: dt.datetime) -> Definition | None:
+    def _look_up(self, ref: DefinitionRef, now: dt.datetime, shown: Shown) -> Definition | None:
         family = None if ref.elsewhere else self._families.get(ref.family)
         if family is None:
             return None
         if ref.revision is None:
-            return next((d for d in reversed(family.revisions.values()) if d.status == ACTIVE), None)
+            return next((d for d in reversed(family.revisions.values()) if d.status == ACTIVE and shown(d.arn)), None)
         definition = family.revisions.get(ref.revision)
-        return None if definition is None or definition.gone(now) else definition
+        return None if definition is None or definition.gone(now) or not shown(definition.arn) else definition
 
-    def names(self, prefix: str, after: str, now: dt.datetime) -> Iterator[str]:
-        """Go through the families that begin with `prefix` and come after `after`, in order of name."""
+    def names(self, prefix: str, after: str, now: dt.datetime, *, shown: Shown) -> Iterator[str]:
+        """Go through the families with a shown revision that begin with `prefix` and come after `after`, by name."""
         start = bisect.bisect_right(self._names, after) if after else bisect.bisect_left(self._names, prefix)
         for name in self._names[start:]:
             if not name.startswith(prefix):
                 return
-            if any(not d.gone(now) for d in self._families[name].revisions.values()):
+            if any(not d.gone(now) and shown(d.arn) for d in self._families[name].revisions.values()):
                 yield name
 
     def is_active(self, family: str) -> bool:

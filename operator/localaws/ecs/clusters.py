@@ -38,6 +38,7 @@ def create_cluster(realm: Realm, params: Params) -> Params:
         _associated(providers, params.get("defaultCapacityProviderStrategy") or []),
     )
     realm.clusters[name] = cluster
+    realm.lag.created(cluster.arn)
     return {"cluster": show(cluster, {"TAGS", "SETTINGS", "CONFIGURATIONS"}, realm)}
 
 
@@ -47,7 +48,7 @@ def describe_clusters(realm: Realm, params: Params) -> Params:
     if len(wanted) > _DESCRIBED_AT_MOST:
         raise errors.invalid("Clusters can have at most 100 items.")  # documented: API; assumed: the wording
     include = set(params.get("include") or [])
-    found = [realm.clusters.get(cluster_name(text)) for text in wanted]
+    found = [_shown(realm, text) for text in wanted]
     # documented: developer guide, "API failure reasons"
     missing = [_failure(realm, text) for text, cluster in zip(wanted, found, strict=True) if cluster is None]
     return {"clusters": [show(cluster, include, realm) for cluster in found if cluster], "failures": missing}
@@ -56,7 +57,8 @@ def describe_clusters(realm: Realm, params: Params) -> Params:
 def list_clusters(realm: Realm, params: Params) -> Params:
     """ListClusters: the ACTIVE ones (assumed: deleted ones are not listed)."""
     after = paging.resume_key(params, str) or [""]
-    names = sorted(name for name, c in realm.clusters.items() if c.status == "ACTIVE" and name > str(after[0]))
+    known = (name for name, c in realm.clusters.items() if c.status == "ACTIVE" and realm.lag.shows(c.arn))
+    names = sorted(name for name in known if name > str(after[0]))
     taken, more = paging.page(names, lambda name: [name], params)
     return {"clusterArns": [realm.clusters[name].arn for name in taken], **more}
 
@@ -134,6 +136,11 @@ def _known_providers(providers: list[str]) -> list[str]:
                 "Specify a valid name or ARN and try again."
             )
     return list(providers)
+
+
+def _shown(realm: Realm, text: str) -> Cluster | None:
+    cluster = realm.clusters.get(cluster_name(text))
+    return cluster if cluster and realm.lag.shows(cluster.arn) else None
 
 
 def _failure(realm: Realm, text: str) -> Params:

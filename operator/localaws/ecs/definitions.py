@@ -37,6 +37,7 @@ def register(realm: Realm, params: Params, arrived: float = math.inf) -> Params:
         raise errors.client("Too many concurrent attempts to create a new revision of the specified family.")
     definition = realm.catalog.add(family, body, labels)
     realm.catalog.note_registration(family, time.monotonic())
+    realm.lag.created(definition.arn)
     return {"taskDefinition": definition.describe(), "tags": tags.show(definition.tags)}
 
 
@@ -45,7 +46,7 @@ def describe(realm: Realm, params: Params) -> Params:
 
     documented: API: DescribeTaskDefinition.taskDefinition, .include; reported: the refusal, terraform-provider-aws
     """
-    definition = realm.catalog.find(params["taskDefinition"], realm.clock.now())
+    definition = realm.catalog.find(params["taskDefinition"], realm.clock.now(), shown=realm.lag.shows)
     if definition is None:
         raise errors.client("Unable to describe task definition.")
     shown = {"taskDefinition": definition.describe()}
@@ -104,7 +105,7 @@ def list_definitions(realm: Realm, params: Params) -> Params:
     found = realm.catalog.listing(params.get("familyPrefix") or None, descending=descending)
     rest = _after(found, paging.resume_key(params, str, int), descending=descending)
     now = realm.clock.now()
-    wanted = (d for d in rest if d.status == status and not d.gone(now))
+    wanted = (d for d in rest if d.status == status and not d.gone(now) and realm.lag.shows(d.arn))
     taken, more = paging.page(wanted, _key, params)
     return {"taskDefinitionArns": [definition.arn for definition in taken], **more}
 
@@ -133,7 +134,7 @@ def list_families(realm: Realm, params: Params) -> Params:
 
 
 def _families(realm: Realm, prefix: str, after: str, status: str, now: dt.datetime) -> Iterator[str]:
-    for name in realm.catalog.names(prefix, after, now):
+    for name in realm.catalog.names(prefix, after, now, shown=realm.lag.shows):
         state = catalog.ACTIVE if realm.catalog.is_active(name) else catalog.INACTIVE
         if status in ("ALL", state):
             yield name

@@ -18,6 +18,7 @@ from localaws.ecs.controls import Leeway
 from localaws.ecs.names import Place, cluster_name
 from localaws.ecs.shortages import Shortages
 from localaws.ecs.tokens import Tokens
+from localaws.lag import Lag
 
 # documented: API: DescribeTasks, "stopped tasks appear in the returned results for at least one hour"
 REMEMBERED = dt.timedelta(hours=1)
@@ -173,6 +174,7 @@ class Realm:
     catalog: Catalog
     shortages: Shortages
     leeway: Leeway
+    lag: Lag
     clusters: dict[str, Cluster] = field(default_factory=dict)
 
     def cluster(self, text: str | None) -> Cluster:

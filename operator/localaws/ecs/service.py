@@ -14,6 +14,7 @@ from localaws.ecs.life import Fargate, Pace
 from localaws.ecs.model import Realm
 from localaws.ecs.names import Place, task_ref
 from localaws.ecs.shortages import Shortages
+from localaws.lag import Lag
 
 Operation = Callable[[Realm, Params], Params]
 
@@ -33,6 +34,7 @@ class EcsService:
         self._world = world
         self._new_id = new_id
         self._fargate = Fargate(world, pace or Pace())
+        self.lag = Lag(world.clock)
         self._shortages, self._leeway = Shortages(), Leeway()
         self._controls = Controls(self._shortages, self._leeway, self._interrupt)
         self._realms: dict[Place, Realm] = {}
@@ -55,7 +57,10 @@ class EcsService:
         realm = self._realm(Place(call.account, call.region))
         if call.operation == "RegisterTaskDefinition":
             return definitions.register(realm, call.params, call.arrived)
-        return operation(realm, call.params)
+        try:
+            return operation(realm, call.params)
+        finally:
+            self.lag.tell(call)
 
     def control(self, method: str, path: str, wanted: Params) -> Params:
         """Do what a test asks under `/_localaws/ecs/`: see `controls`.
@@ -76,7 +81,7 @@ class EcsService:
     def _realm(self, place: Place) -> Realm:
         if place not in self._realms:
             self._realms[place] = Realm(
-                place, self._world.clock, self._new_id, Catalog(place), self._shortages, self._leeway
+                place, self._world.clock, self._new_id, Catalog(place), self._shortages, self._leeway, self.lag
             )
         return self._realms[place]
 
@@ -84,6 +89,7 @@ class EcsService:
         answer, started = launching.run_task(realm, params)
         for task in started:
             self._fargate.begin(realm.clusters[task.cluster], task)
+            self.lag.created(task.arn)
         return answer
 
     def _interrupt(self, arn: str) -> Params:

@@ -24,7 +24,8 @@ def describe_tasks(realm: Realm, params: Params) -> Params:
     if len(wanted) > _DESCRIBED_AT_MOST:
         raise errors.invalid(f"Tasks can have at most {_DESCRIBED_AT_MOST} items.")  # assumed: the wording
     with_tags = "TAGS" in (params.get("include") or [])
-    found = [(text, _find(realm, cluster, text)) for text in wanted]
+    known = ((text, _find(realm, cluster, text)) for text in wanted)
+    found = [(text, task if task and realm.lag.shows(task.arn) else None) for text, task in known]
     shown = [rendering.describe(task, with_tags=with_tags) for _, task in found if task is not None]
     missing = [{"arn": _arn(realm, cluster, text), "reason": "MISSING"} for text, task in found if task is None]
     return {"tasks": shown, "failures": missing}
@@ -53,7 +54,8 @@ def _wanted(realm: Realm, cluster: Cluster, params: Params) -> Iterator[Task]:
         return  # Fargate has neither
     for task in cluster.tasks(params.get("family") or None, realm.clock.now()):
         same = task.desired_status == status and task.number > after
-        if same and kind in (None, task.launch.launch_type) and started_by in (None, task.launch.started_by):
+        ours = kind in (None, task.launch.launch_type) and started_by in (None, task.launch.started_by)
+        if same and ours and realm.lag.shows(task.arn):
             yield task
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import datetime as dt
 
 from localaws.contract import Call, Params, World
+from localaws.lag import Lag
 from localaws.scheduler import refusals
 from localaws.scheduler.ignition import Ignition
 from localaws.scheduler.schedules import Schedules
@@ -21,8 +22,11 @@ _MOST_TAGS = 50  # documented: UG, as for all taggable resources
 class Groups:
     """CreateScheduleGroup, GetScheduleGroup, DeleteScheduleGroup, ListScheduleGroups, and tags."""
 
-    def __init__(self, world: World, ignition: Ignition, schedules: Schedules, *, deletion: dt.timedelta) -> None:
+    def __init__(
+        self, world: World, ignition: Ignition, schedules: Schedules, lag: Lag, *, deletion: dt.timedelta
+    ) -> None:
         self._world = world
+        self._lag = lag
         self._ignition = ignition
         self._schedules = schedules
         self._deletion = deletion
@@ -40,16 +44,22 @@ class Groups:
         group = Group(name=name, arn=region.group_arn(name), created=now, modified=now)
         _tag(group, call.params.get("Tags", []))
         region.groups.add((name,), group)
+        self._lag.created(group.arn)
         return region.changes.remember((name,), call, {"ScheduleGroupArn": group.arn})
 
     async def get(self, region: Region, call: Call) -> Params:
         """GetScheduleGroup."""
-        return region.group(call.params["Name"]).members()
+        group = region.group(call.params["Name"])
+        if not self._lag.shows(group.arn):
+            raise refusals.no_group(group.name)
+        return group.members()
 
     async def list(self, region: Region, call: Call) -> Params:
         """ListScheduleGroups, by name."""
         prefix = call.params.get("NamePrefix", "")
-        page, more = region.groups.page(call.params, (), lambda group: group.name.startswith(prefix))
+        page, more = region.groups.page(
+            call.params, (), lambda group: group.name.startswith(prefix) and self._lag.shows(group.arn)
+        )
         return {"ScheduleGroups": [group.members() for group in page], **more}
 
     async def delete(self, region: Region, call: Call) -> Params:

@@ -6,6 +6,7 @@ Knows what may be done to a schedule when. Refusals come in this order (assumed)
 from __future__ import annotations
 
 from localaws.contract import Call, Params, World
+from localaws.lag import Lag
 from localaws.scheduler import refusals
 from localaws.scheduler.definition import Definition, read_definition
 from localaws.scheduler.ignition import Ignition
@@ -17,8 +18,9 @@ from localaws.scheduler.state import DEFAULT_GROUP, Region, Schedule
 class Schedules:
     """CreateSchedule, UpdateSchedule, GetSchedule, DeleteSchedule and ListSchedules."""
 
-    def __init__(self, world: World, ignition: Ignition) -> None:
+    def __init__(self, world: World, ignition: Ignition, lag: Lag) -> None:
         self._world = world
+        self._lag = lag
         self._ignition = ignition
         self._roles = Roles(world)
 
@@ -56,7 +58,10 @@ class Schedules:
 
     async def get(self, region: Region, call: Call) -> Params:
         """GetSchedule."""
-        return self._find(region, call).members()
+        schedule = self._find(region, call)
+        if not self._lag.shows(schedule.arn):
+            raise refusals.no_schedule(schedule.name)
+        return schedule.members()
 
     async def delete(self, region: Region, call: Call) -> Params:
         """DeleteSchedule."""
@@ -77,7 +82,11 @@ class Schedules:
         page, more = region.schedules.page(
             call.params,
             () if group is None else (group,),
-            lambda schedule: schedule.name.startswith(prefix) and state in (None, schedule.definition.members["State"]),
+            lambda schedule: (
+                schedule.name.startswith(prefix)
+                and state in (None, schedule.definition.members["State"])
+                and self._lag.shows(schedule.arn)
+            ),
         )
         return {"Schedules": [schedule.summary() for schedule in page], **more}
 
@@ -105,6 +114,7 @@ class Schedules:
             considered=definition.timing.opening,
         )
         region.schedules.add(key, schedule)
+        self._lag.created(schedule.arn)
         self._ignition.set(schedule)
 
     def _find(self, region: Region, call: Call) -> Schedule:

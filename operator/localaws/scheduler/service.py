@@ -11,6 +11,7 @@ import secrets
 from collections.abc import Awaitable, Callable
 
 from localaws.contract import Call, NoSuchControlError, Params, World
+from localaws.lag import Lag
 from localaws.scheduler.groups import Groups
 from localaws.scheduler.ignition import Ignition
 from localaws.scheduler.request import input_shape
@@ -50,8 +51,9 @@ class SchedulerService:
         self._world = world
         self._regions: dict[str, Region] = {}
         self._ignition = Ignition(world, delay=firing_delay, new_id=new_id, completed=self._complete)
-        self._schedules = Schedules(world, self._ignition)
-        groups = Groups(world, self._ignition, self._schedules, deletion=group_deletion)
+        self.lag = Lag(world.clock)
+        self._schedules = Schedules(world, self._ignition, self.lag)
+        groups = Groups(world, self._ignition, self._schedules, self.lag, deletion=group_deletion)
         self._operations: dict[str, _Operation] = {
             "CreateSchedule": self._schedules.create,
             "UpdateSchedule": self._schedules.update,
@@ -73,7 +75,10 @@ class SchedulerService:
         Raises:
             AwsError: ValidationException, ConflictException, ResourceNotFoundException, ServiceQuotaExceededException.
         """
-        return await self._operations[call.operation](self._region(call.region), call)
+        try:
+            return await self._operations[call.operation](self._region(call.region), call)
+        finally:
+            self.lag.tell(call)
 
     def control(self, method: str, path: str, wanted: Params) -> Params:
         """Say, or be told with PUT, which firings are delivered twice or late; see `contract.Controlled`.

@@ -9,6 +9,7 @@ import re
 from collections.abc import Mapping
 
 from localaws.contract import Call, Params, World
+from localaws.lag import Lag
 from localaws.sqs import permissions, refusals, settings
 from localaws.sqs.queue import SECOND, Queue
 from localaws.sqs.region import Region, url_of
@@ -44,8 +45,9 @@ _SETTABLE = frozenset(
 class Administration:
     """See the module."""
 
-    def __init__(self, world: World) -> None:
+    def __init__(self, world: World, lag: Lag) -> None:
         self._world = world
+        self._lag = lag
 
     def create(self, region: Region, call: Call) -> Params:
         """CreateQueue; for a queue that exists with these attributes it answers that one's URL."""
@@ -64,12 +66,18 @@ class Administration:
         name = call.params.get("QueueName")
         if not name:
             raise refusals.missing("QueueName")
-        return self._url(region.by_name(name, call.params.get("QueueOwnerAWSAccountId") or region.account), call)
+        queue = region.by_name(name, call.params.get("QueueOwnerAWSAccountId") or region.account)
+        if not self._lag.shows(queue.arn):
+            raise refusals.no_queue()
+        return self._url(queue, call)
 
     def list(self, region: Region, call: Call) -> Params:
         """ListQueues, by name."""
         prefix = call.params.get("QueueNamePrefix") or ""
-        page, more = region.page([name for name in region.queues if name.startswith(prefix)], call.params)
+        names = [
+            name for name, queue in region.queues.items() if name.startswith(prefix) and self._lag.shows(queue.arn)
+        ]
+        page, more = region.page(names, call.params)
         urls = [self._url(queue, call)["QueueUrl"] for queue in page]
         return {"QueueUrls": urls, **more} if urls else more
 
@@ -84,7 +92,8 @@ class Administration:
         """DeleteQueue; documented: it may take 60 seconds on AWS, and takes none here."""
         queue = region.by_url(call.params)
         del region.queues[queue.name]
-        region.deleted[queue.name] = queue.now()
+        now = queue.now()
+        region.deleted = {name: at for name, at in region.deleted.items() if now < at + REST} | {queue.name: now}
         queue.close()
         return {}
 
@@ -159,6 +168,7 @@ class Administration:
         if queue.now() < region.deleted.get(name, -REST) + REST:
             raise refusals.deleted_recently()
         region.queues[name] = queue
+        self._lag.created(queue.arn)
         return queue
 
     def _set(self, region: Region, queue: Queue, changed: Settings, *, checked: bool) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from localaws.contract import Call, Params, World
+from localaws.lag import Lag
 from localaws.sqs import refusals, sending, settling
 from localaws.sqs.administration import Administration
 from localaws.sqs.habits import Chance, Habits
@@ -24,7 +25,8 @@ class SqsService:
         self._regions: dict[str, Region] = {}
         self._chance = Chance()
         self._receiving = Receiving(self._chance, most_in_flight=most_in_flight)
-        queues = Administration(world)
+        self.lag = Lag(world.clock)
+        queues = Administration(world, self.lag)
         self._operations: dict[str, Operation] = {
             "CreateQueue": queues.create,
             "GetQueueUrl": queues.get_url,
@@ -65,7 +67,10 @@ class SqsService:
         region = self._region(call.region)
         operation = self._operations.get(call.operation)
         if operation is not None:
-            return operation(region, call)
+            try:
+                return operation(region, call)
+            finally:
+                self.lag.tell(call)
         if call.operation == "ReceiveMessage":
             return await self._receiving.receive(region, call)
         raise refusals.unsupported(f"localaws does not offer {call.operation}.")
