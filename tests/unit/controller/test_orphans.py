@@ -15,6 +15,7 @@ from backgroundtask.kube.resource import TASKS
 from backgroundtask.plan.names import Owner
 from fixtures.fake_process import INSTALLATION, Process
 from fixtures.fake_world import GROUP, NAMESPACE, OWNER, World
+from fixtures.objects import CLUSTER
 
 RESYNC = 600
 NAME = OWNER.schedule_name(0)
@@ -154,6 +155,42 @@ class TestTaking:
         looks(world, 6)
 
         assert live(world) == (False, False)
+
+
+class TestPlaces:
+    """Templates may share an account and a region, and have clusters and schedule groups of their own."""
+
+    @pytest.fixture
+    def second(self, world: World) -> Owner:
+        """A task whose template has another group and another cluster."""
+        cluster = CLUSTER.replace("/jobs", "/second")
+        world.account.clusters[cluster] = "ACTIVE"
+        world.furnish(name="second", scheduleGroup="second", cluster=cluster)
+        world.apply(name="elsewhere", launchTemplate="second")
+        process(world).work()
+        world.pass_time(5)
+        return Owner(INSTALLATION, NAMESPACE, "elsewhere")
+
+    def test_an_orphan_is_taken_wherever_it_is(self, world: World, second: Owner) -> None:
+        assert ("second", second.schedule_name(0)) in world.account.schedules
+        orphan(world, "elsewhere")
+        before = len(world.trace.writes)
+
+        looks(world, 5)
+
+        assert live(world, second) == (False, False)
+        assert live(world) == (True, True)
+        ends = world.trace.since(before, "schedules.", "ecs.")
+        assert ends[0] == "schedules.update", "nothing fires what another place retires"
+        assert sorted(ends[1:]) == ["ecs.deregister", "schedules.remove"]
+
+    def test_one_group_of_another_cluster_keeps_everything_there_is(self, world: World, second: Owner) -> None:
+        orphan(world, "elsewhere")
+        _mark_group(world)
+
+        looks(world, 5)
+
+        assert live(world, second) == (True, True)
 
 
 def _mark_group(world: World) -> None:
