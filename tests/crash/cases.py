@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 from crash.disturbance import MOMENTS, Disturbance, Point
 from crash.picture import Creations, Picture, creations_of, picture_of
 from crash.workload import WORKLOAD, Step
 from crash.world import CrashWorld
+
+_LAST_LINES = 8
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,8 +95,16 @@ def _step(world: CrashWorld, step: Step, disturbance: Disturbance) -> list[str]:
         disturbance.before(world, step.name)
         _run(world, step, lambda: disturbance.acted(world, step.name))
     except AssertionError as error:
-        return [f"{step.name}: {error}"]
+        return [f"{step.name}: {error}", *_last_words(world)]
     return []
+
+
+def _last_words(world: CrashWorld) -> Iterator[str]:
+    """What the controllers logged last: their logs go away with their world."""
+    for controller in world.controllers:
+        state = "runs" if controller.process.poll() is None else f"ended with {controller.process.returncode}"
+        yield f"{controller.log.name} {state}"
+        yield from (f"  {line}" for line in controller.lines()[-_LAST_LINES:])
 
 
 def _run(world: CrashWorld, step: Step, acted: Callable[[], None] = lambda: None) -> None:
