@@ -177,9 +177,8 @@ class World:
         async def effect() -> Params:
             if source_arn and not self._may_send(queue_arn, principal, source_arn):
                 raise AwsError("AccessDenied", f"Access to {queue_arn} is denied for {principal}", status=403)
-            return await self.serve(
-                api.load("sqs").operation("SendMessage"), params, region=region, principal=principal
-            )
+            send = api.load("sqs").operation("SendMessage")
+            return await self.serve(send, params, region=region, principal=principal)
 
         await self._pass("sqs", "SendMessage", params, region=region, principal=principal, effect=effect)
 
@@ -231,13 +230,8 @@ class World:
 
     def _may_send(self, queue_arn: str, principal: str, source_arn: str) -> bool:
         region, _, name = queue_arn.split(":")[3:6]
-        access = Access(
-            service=principal,
-            action="sqs:SendMessage",
-            resource=queue_arn,
-            source_arn=source_arn,
-            source_account=self.account,
-        )
+        wanted = {"service": principal, "action": "sqs:SendMessage", "resource": queue_arn}
+        access = Access(**wanted, source_arn=source_arn, source_account=self.account)
         return allows(self.queues.policy(region, name), access)
 
     def _stirs(self) -> int:

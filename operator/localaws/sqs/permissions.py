@@ -36,12 +36,7 @@ def added(policy: str | None, arn: str, params: Params) -> str:
         AwsError: MissingParameter, InvalidParameterValue or OverLimit.
     """
     document = _read(policy, arn)
-    label = params.get("Label") or ""
-    if not _LABEL.fullmatch(label):
-        reason = "Can only include alphanumeric characters, hyphens, or underscores. 1 to 80 in length"
-        raise refusals.invalid_value(label, "Label", reason)
-    if any(statement.get("Sid") == label for statement in document["Statement"]):
-        raise refusals.invalid_value(label, "Label", "Already exists.")
+    label = _new_label(params.get("Label") or "", document)
     accounts, actions = _listed(params, "AWSAccountIds"), _listed(params, "Actions")
     if len(actions) > _MOST_ACTIONS:
         message = f"{len(actions)} Actions were found, maximum allowed is {_MOST_ACTIONS}."
@@ -74,6 +69,15 @@ def removed(policy: str | None, params: Params) -> str:
         raise refusals.invalid_value(label, "Label", "can't find label on existing policy.")
     document["Statement"] = kept
     return json.dumps(document) if kept else ""
+
+
+def _new_label(label: str, document: dict[str, Any]) -> str:
+    if not _LABEL.fullmatch(label):
+        reason = "Can only include alphanumeric characters, hyphens, or underscores. 1 to 80 in length"
+        raise refusals.invalid_value(label, "Label", reason)
+    if any(statement.get("Sid") == label for statement in document["Statement"]):
+        raise refusals.invalid_value(label, "Label", "Already exists.")
+    return label
 
 
 def _read(policy: str | None, arn: str) -> dict[str, Any]:
