@@ -96,6 +96,28 @@ def test_the_first_leads_at_once_and_begins_once(clock: Clock, join: Join) -> No
     assert a.leadership.renewed_seconds_ago() == RETRY
 
 
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")  # it is what is tested
+def test_a_replica_whose_thread_has_died_is_no_candidate_and_one_that_stops_died_of_nothing(
+    join: Join, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    dies, stops = join("a"), join("b")
+    assert dies.leadership.is_candidate, "its thread is not needed yet"
+
+    def die() -> float:
+        raise Ended
+
+    monkeypatch.setattr(dies.leadership._thread, "_target", die)  # noqa: SLF001 - nothing less ends it without the process
+    dies.leadership.start(lambda: None)
+    dies.leadership._thread.join(SOON)  # noqa: SLF001 - as above
+    assert not dies.leadership.is_candidate
+
+    stops.leadership.start(lambda: None)
+    assert stops.leadership.is_candidate
+    stops.leadership.stop(release=False, timeout=SOON)
+    assert stops.leadership.is_candidate
+    assert Sole().is_candidate
+
+
 def test_a_standby_does_not_begin_and_may_not_write(clock: Clock, join: Join, caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.INFO, "backgroundtask")
     a, b = join("a"), join("b")
