@@ -50,7 +50,7 @@ class Sightings:
         self._context = context
         self._cloud = cloud
         self._clock = clock
-        self._orphans: frozenset[Owner] = frozenset()  # as asked for at an earlier look
+        self._orphans: set[Owner] = set()  # as asked for; kept where a look goes no further, so that the next one does
         self._strangers: dict[tuple[str, str], float] = {}  # schedules, and when they were asked for
         self._owners: dict[tuple[str, str], Owner] = {}  # of schedules that were asked for
         self._left_alone: dict[Owner, float] = {}  # retained, or without our mark, and when that was asked for
@@ -73,13 +73,13 @@ class Sightings:
             owners.add(owner)
             suspects[owner].schedules.append(place)
         without = {owner: suspect for owner, suspect in suspects.items() if owner not in known}
-        self._orphans = frozenset(self._orphaned(without, sites))
+        self._ask_for_marks(without, sites)
         found = [without[owner] for owner in self._orphans]
         counts = {
             "schedule": sum(len(one.schedules) for one in found),
             "definition": sum(len(one.definitions) for one in found),
         }
-        return Seen(orphans=self._orphans, owners=len(owners), counts=counts)
+        return Seen(orphans=frozenset(self._orphans), owners=len(owners), counts=counts)
 
     def is_still_orphan(self, owner: Owner, sites: Sequence[Site]) -> bool:
         """Whether what is there now may be taken: everything is asked anew, as another replica may have marked it.
@@ -118,18 +118,18 @@ class Sightings:
             return
         self._owners[group, name] = owner
 
-    def _orphaned(self, suspects: Mapping[Owner, _Suspect], sites: Sequence[Site]) -> list[Owner]:
+    def _ask_for_marks(self, suspects: Mapping[Owner, _Suspect], sites: Sequence[Site]) -> None:
         self._left_alone = {owner: at for owner, at in self._left_alone.items() if owner in suspects}
-        asked = {owner: one for owner, one in suspects.items() if not self._was_asked(self._left_alone.get(owner))}
+        asked = {owner for owner in suspects if not self._was_asked(self._left_alone.get(owner))}
+        self._orphans &= asked
         if not asked or not self._is_ours(sites):
-            return []
-        found = []
-        for owner, suspect in sorted(asked.items()):
-            if owner in self._orphans or self._may_be_taken(owner, suspect):
-                found.append(owner)
-            else:
-                self._left_alone[owner] = self._clock()
-        return found
+            self._orphans.clear()
+            return
+        for owner in sorted(asked - self._orphans):
+            if self._may_be_taken(owner, suspects[owner]):
+                self._orphans.add(owner)
+                continue
+            self._left_alone[owner] = self._clock()
 
     def _may_be_taken(self, owner: Owner, suspect: _Suspect) -> bool:
         """Whether anything of it bears the owner's mark, and nothing says that it is retained."""

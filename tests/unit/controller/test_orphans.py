@@ -148,6 +148,19 @@ class TestTaking:
 
         assert live(world) == (True, True)
 
+    def test_a_look_that_is_interrupted_goes_on_where_it_was(self, world: World) -> None:
+        for name in ("nightly", "other-0"):
+            orphan(world, name)
+        looks(world, 1)
+        asked = len(world.trace.calls)
+        world.trace.fail_next("ecs.revision", Busy("Throttled", "AWS throttles."))
+
+        looks(world, 4)
+
+        assert live(world) == live(world, Owner(INSTALLATION, NAMESPACE, "other-0")) == (False, False)
+        failed = [call for call in world.trace.calls[asked:] if call.operation == "ecs.revision"]
+        assert len(failed) >= 1 + 2 * 2, "one that failed, and for each two sightings of its marks"
+
     def test_what_aws_refuses_is_tried_until_it_is_done(self, world: World) -> None:
         orphan(world)
         world.trace.fail_next("schedules.remove", Blocked("AccessDenied", "Grant it."), times=3)
