@@ -12,7 +12,7 @@ import pytest
 pytest_plugins = ["fixtures.aws", "fixtures.kube", "fixtures.world"]
 
 UNIT = Path(__file__).parent / "unit"
-UNIT_SECONDS = 2
+UNIT_SECONDS = 10
 
 
 @pytest.hookimpl(tryfirst=True)  # before pytest-socket reads it

@@ -119,16 +119,16 @@ BUGS = (
     Bug(
         "let-the-object-go-before-its-teardown",
         f"{_CONTROLLER}/tasks.py",
-        '        if parting.deletion_policy == "Delete":\n            trouble',
+        "        trouble = _trouble(lambda: end_task(",
         "        self._context.kube.remove_finalizer(TASKS, raw, FINALIZER)\n"
-        '        if parting.deletion_policy == "Delete":\n            trouble',
+        "        trouble = _trouble(lambda: end_task(",
         "tests/unit/controller/test_crash_points.py::test_killed_at_any_write_it_ends_where_an_undisturbed_run_does",
     ),
     Bug(
         "stop-tasks-before-their-schedule-is-gone",
         f"{_CONTROLLER}/holdings.py",
-        "for step in end.schedules:\n            self._write(step)\n        self._stop(self._running() | uses)\n",
-        "self._stop(self._running() | uses)\n        for step in end.schedules:\n            self._write(step)\n",
+        "                self._write(step)\n            self._stop(self._running() | uses)\n",
+        "                self._stop(self._running() | uses)\n                self._write(step)\n",
         "tests/unit/controller/test_tasks.py::TestEnd::"
         "test_schedules_go_first_then_tasks_then_revisions_then_the_object",
     ),
@@ -204,9 +204,30 @@ BUGS = (
         "tests/unit/plan/test_run_life.py::test_what_is_not_ours_to_delete_is_neither_deleted_nor_counted",
     ),
     Bug(
+        "write-without-asking-the-lease",
+        "backgroundtask/aws/fencing.py",
+        "            before_write()\n",
+        "            return\n",
+        "tests/unit/aws_adapters/test_aws_fencing.py::test_a_write_is_not_sent_once_the_lease_is_lost_and_a_read_is",
+    ),
+    Bug(
+        "count-the-lease-from-the-answer",
+        f"{_CONTROLLER}/fence.py",
+        "        self._renewed_at = began\n",
+        "        self._renewed_at = self._clock()\n",
+        "tests/unit/controller/test_fence.py::test_it_counts_from_the_moment_in_which_the_renewal_began",
+    ),
+    Bug(
+        "take-a-lease-that-somebody-holds",
+        "backgroundtask/kube/lease.py",
+        "    left = observed_at + record.duration - now\n",
+        "    left = observed_at - now\n",
+        "tests/unit/kube/test_election.py::test_at_no_time_do_two_believe_that_they_lead",
+    ),
+    Bug(
         "stop-nothing-that-started-during-a-teardown",
         f"{_CONTROLLER}/holdings.py",
-        "        self._stop(self._running() - uses)  # what a firing that was under way has started meanwhile\n",
+        "            self._stop(self._running() - uses)  # what a firing that was under way has started meanwhile\n",
         "",
         "tests/unit/controller/test_troubles.py::TestTime::"
         "test_a_firing_that_was_under_way_while_the_task_was_taken_down_is_stopped",

@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 from typing import TypeVar, cast
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from backgroundtask.errors import Busy
@@ -242,6 +242,9 @@ def test_the_clock_never_goes_back() -> None:
 @pytest.mark.timeout(30)
 @settings(max_examples=300, deadline=None)
 @given(st.integers(2, 4), st.binary(min_size=30, max_size=150))
+@example(2, b"\x00\x00\x00\x02\x00\xad" + bytes(13) + b"\x01\x00\x00g\x00\x02!").via(
+    "an answer after the lease was over"
+)
 def test_at_no_time_do_two_believe_that_they_lead(number: int, chances: bytes) -> None:
     """Calls take any time, others act in their midst, answers get lost, and the Lease is given back now and then."""
     _Race(number, chances).run()
@@ -317,4 +320,4 @@ class _Race:
         assert before <= since <= self._time
         self._until[number] = since + DEADLINE
         leading = [each for each, until in self._until.items() if until > self._time]
-        assert leading in ([], [number])
+        assert len(leading) <= 1  # another one, where the answer came so late that the lease was over by then
