@@ -15,13 +15,14 @@ from typing import TypeVar
 
 import pytest
 
-from backgroundtask.aws import Cloud, Clouds, Cluster, task_of
+from backgroundtask.aws import Cloud, Clouds, Cluster, Pacing, task_of
 from backgroundtask.errors import Blocked, Busy, Expected, Rejected
 from backgroundtask.plan.changes import Revision
 from backgroundtask.plan.definition import Definition
 from backgroundtask.plan.names import Owner, family_prefix
 from backgroundtask.plan.outcome import Task, outcome
 from backgroundtask.plan.schedule import SCHEDULED_TIME, Placement, Schedule, run_task_request
+from fixtures.fake_clouds import UNHURRIED
 from localaws.running import Running
 
 OWNER = Owner("test", "reports", "nightly")
@@ -85,7 +86,9 @@ def told() -> list[tuple[str, str]]:
 def clouds(aws: Running, monkeypatch: pytest.MonkeyPatch, told: list[tuple[str, str]]) -> Clouds:
     for name, value in aws.environment.items():
         monkeypatch.setenv(name, value)
-    return Clouds(installation="test", on_call=lambda operation, code, _: told.append((operation, code)))
+    return Clouds(
+        installation="test", pacing=Pacing(UNHURRIED), on_call=lambda operation, code, _: told.append((operation, code))
+    )
 
 
 @pytest.fixture
@@ -118,7 +121,8 @@ class TestDefinitions:
     def test_a_registered_revision_is_found_by_its_marks_in_another_process(self, cloud: Cloud) -> None:
         made = cloud.ecs.register(definition(), "uid-1")
 
-        elsewhere = Clouds(installation="test").of(region="eu-west-1", assume_role_arn=None, template="default")
+        clouds = Clouds(installation="test", pacing=Pacing(UNHURRIED))
+        elsewhere = clouds.of(region="eu-west-1", assume_role_arn=None, template="default")
         (arn,) = elsewhere.ecs.active_revisions(OWNER.family)
         assert elsewhere.ecs.revision(arn) == made
         assert made == Revision(arn=arn, digest=definition().digest, owner=str(OWNER), uid="uid-1")

@@ -7,8 +7,9 @@ from collections.abc import Callable
 
 import pytest
 
-from backgroundtask.aws import Cloud, Clouds
+from backgroundtask.aws import Cloud, Clouds, Pacing
 from fixtures.cloud_contract import EcsContract, QueueContract, SchedulerContract
+from fixtures.fake_clouds import UNHURRIED
 from fixtures.objects import REGION
 from localaws.running import Running
 
@@ -22,7 +23,9 @@ class TestRealCloud(EcsContract, SchedulerContract, QueueContract):
         trust = json.dumps({"Version": "2012-10-17", "Statement": [allowed]})
         aws.client("iam").create_role(RoleName="scheduler", AssumeRolePolicyDocument=trust)
         aws.client("ecs").create_cluster(clusterName="jobs")
-        return Clouds(installation="test").of(region=REGION, assume_role_arn=None, template="default")
+        return Clouds(installation="test", pacing=Pacing(UNHURRIED)).of(
+            region=REGION, assume_role_arn=None, template="default"
+        )
 
     @pytest.fixture
     def queue(self, aws: Running) -> str:
