@@ -97,6 +97,7 @@ def test_a_repeated_request_with_its_client_token_is_answered_alike(account: Acc
 
 
 @pytest.mark.documented("API: ClientToken, which SDKs send by themselves")
+@pytest.mark.localaws_only("it loses the answer")
 @pytest.mark.parametrize("action", ["drop-after", "drop-before"])
 def test_a_create_whose_answer_was_lost_can_be_retried_by_the_sdk(account: Account, action: str) -> None:
     patient = account.aws.client("scheduler", retries=True)

@@ -16,9 +16,7 @@ from localaws.running import Running
 
 @pytest.fixture
 def account(aws: Running) -> Account:
-    account = Account(aws)
-    account.freeze()
-    return account
+    return Account(aws)
 
 
 @pytest.mark.reported("from a live account, wording included")
@@ -40,8 +38,10 @@ def test_an_unknown_member_of_a_universal_input_is_refused(account: Account) -> 
 
 
 @pytest.mark.documented('UG, "Using universal targets"')
+@pytest.mark.localaws_only("it moves the clock")
 def test_a_universal_target_sends_to_a_queue(account: Account) -> None:
     url = account.sqs.get_queue_url(QueueName="ticks")["QueueUrl"]
+    account.freeze()
     arn = account.create(
         Target=account.universal(SEND_MESSAGE, {"QueueUrl": url, "MessageBody": "<aws.scheduler.schedule-arn>"})
     )
@@ -57,6 +57,7 @@ def test_a_fifo_queue_gets_its_messages_in_the_group_that_the_target_names(accou
     attributes = {"FifoQueue": "true", "ContentBasedDeduplication": "true"}
     url = account.sqs.create_queue(QueueName="in-order.fifo", Attributes=attributes)["QueueUrl"]
     arn = f"{account.ticks.rpartition(':')[0]}:in-order.fifo"
+    account.freeze()
     account.create(
         Target={"Arn": arn, "RoleArn": account.role, "Input": "tick", "SqsParameters": {"MessageGroupId": "g"}}
     )
@@ -129,6 +130,7 @@ class TestRunningTasks:
 
     @pytest.fixture
     def ecs(self, account: Account) -> Any:
+        account.freeze()
         client = account.aws.client("ecs")
         client.create_cluster(clusterName="main", capacityProviders=["FARGATE", "FARGATE_SPOT"])
         client.register_task_definition(

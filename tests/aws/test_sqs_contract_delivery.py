@@ -66,8 +66,7 @@ def test_a_changed_visibility_is_that_of_one_receive_only(account: Account) -> N
     assert (again, queue.bodies()) == (["x"], ["x"])
 
 
-@pytest.mark.documented("API: ChangeMessageVisibility: 12 hours")
-@pytest.mark.reported("localstack/localstack#3956")
+@pytest.mark.documented("API: ChangeMessageVisibility: 12 hours; reported: localstack/localstack#3956")
 @pytest.mark.localaws_only("it moves the clock")
 def test_a_message_can_be_hidden_for_twelve_hours_from_its_receive(account: Account) -> None:
     queue = frozen(account).queue()

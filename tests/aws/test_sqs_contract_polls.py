@@ -37,6 +37,7 @@ def polled(account: Account, queue: Queue, act: Callable[[], Any], **params: Any
 
 
 @pytest.mark.documented("DG, Amazon SQS short and long polling")
+@pytest.mark.localaws_only("the journal tells when the poll has begun")
 def test_a_long_poll_ends_when_a_message_is_sent(account: Account) -> None:
     queue = account.queue()
 
@@ -73,6 +74,7 @@ def test_a_long_poll_ends_when_the_clock_shows_a_hidden_or_a_delayed_message(acc
 
 
 @pytest.mark.documented("API: ChangeMessageVisibility")
+@pytest.mark.localaws_only("the journal tells when the poll has begun")
 def test_a_long_poll_ends_when_another_receiver_releases_a_message(account: Account) -> None:
     queue = account.queue(VisibilityTimeout="3600")
     queue.send("x")
@@ -84,6 +86,7 @@ def test_a_long_poll_ends_when_another_receiver_releases_a_message(account: Acco
 
 
 @pytest.mark.documented("API: ReceiveMessage: a message is received by one receiver at a time")
+@pytest.mark.localaws_only("the journal tells when the poll has begun")
 def test_each_message_wakes_one_of_many_long_polls(account: Account) -> None:
     queue = account.queue()
     with ThreadPoolExecutor(8) as pool:
@@ -95,6 +98,7 @@ def test_each_message_wakes_one_of_many_long_polls(account: Account) -> None:
 
 
 @pytest.mark.assumed("nobody says what a long poll of a queue is answered that is deleted meanwhile")
+@pytest.mark.localaws_only("the journal tells when the poll has begun")
 def test_a_long_poll_of_a_queue_that_is_deleted_ends(account: Account) -> None:
     queue = account.queue()
 

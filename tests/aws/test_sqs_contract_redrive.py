@@ -58,8 +58,9 @@ def test_a_dead_letter_is_as_old_as_the_message_was(account: Account) -> None:
     assert dead.counts() == (0, 0, 0)
 
 
-@pytest.mark.documented("API: CreateQueue, RedrivePolicy")
-@pytest.mark.reported("crossplane-contrib/provider-aws#443, serverless/serverless#5215")
+@pytest.mark.reported(
+    "the words: crossplane-contrib/provider-aws#443, serverless/serverless#5215; documented: API: RedrivePolicy"
+)
 @pytest.mark.parametrize(
     ("policy", "reason"),
     [
