@@ -7,6 +7,7 @@ one is (boto3, "Multithreading or multiprocessing with clients").
 import threading
 import time
 from collections.abc import Callable, Mapping
+from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import boto3
@@ -14,7 +15,7 @@ import botocore.session
 from botocore.client import BaseClient
 from botocore.config import Config
 from botocore.exceptions import NoCredentialsError
-from botocore.loaders import JSONFileLoader, Loader
+from botocore.loaders import Loader
 
 from backgroundtask.aws.pacing import Pace
 from backgroundtask.aws.refusals import real_code
@@ -67,34 +68,40 @@ class Clients:
     @property
     def ecs(self) -> "ECSClient":
         """Amazon ECS, for all that may be repeated."""
-        config = config_of(threads=self._threads, attempts=self._attempts)
-        return self._once("ecs", lambda: self._session.client("ecs", region_name=self.region, config=config))
+        return self._once(
+            "ecs", lambda: self._session.client("ecs", region_name=self.region, config=self._config(self._attempts))
+        )
 
     @property
     def registrar(self) -> "ECSClient":
         """Amazon ECS without retries: a RegisterTaskDefinition makes a revision even where its answer gets lost."""
-        config = config_of(threads=self._threads, attempts=1)
-        return self._once("registrar", lambda: self._session.client("ecs", region_name=self.region, config=config))
+        return self._once(
+            "registrar", lambda: self._session.client("ecs", region_name=self.region, config=self._config(1))
+        )
 
     @property
     def scheduler(self) -> "EventBridgeSchedulerClient":
         """EventBridge Scheduler. A retried write carries the client token that botocore gave its first attempt."""
-        config = config_of(threads=self._threads, attempts=self._attempts)
+        config = partial(self._config, self._attempts)
         return self._once(
-            "scheduler", lambda: self._session.client("scheduler", region_name=self.region, config=config)
+            "scheduler", lambda: self._session.client("scheduler", region_name=self.region, config=config())
         )
 
     @property
     def sqs(self) -> "SQSClient":
         """SQS, patient enough for a long poll."""
-        config = config_of(threads=self._threads + _READERS, attempts=self._attempts, read=_READ + LONGEST_POLL)
-        return self._once("sqs", lambda: self._session.client("sqs", region_name=self.region, config=config))
+        config = partial(self._config, self._attempts, also=_READERS, read=_READ + LONGEST_POLL)
+        return self._once("sqs", lambda: self._session.client("sqs", region_name=self.region, config=config()))
 
     @property
     def logs(self) -> "CloudWatchLogsClient":
         """CloudWatch Logs."""
-        config = config_of(threads=1, attempts=self._attempts)
-        return self._once("logs", lambda: self._session.client("logs", region_name=self.region, config=config))
+        config = partial(self._config, self._attempts)
+        return self._once("logs", lambda: self._session.client("logs", region_name=self.region, config=config()))
+
+    def _config(self, attempts: int, *, also: int = 0, read: int = _READ) -> Config:
+        """Made with a client only: it takes as long as a tenth of a call."""
+        return config_of(threads=self._threads + also, attempts=attempts, read=read)
 
     def _once(self, name: str, make: Callable[[], _Client]) -> _Client:
         made: _Client | None = self._made.get(name)
@@ -132,29 +139,6 @@ def session_on(loader: Loader, on_call: OnCall | None) -> botocore.session.Sessi
         session.register("before-send", watch.sent)
         session.register("response-received", watch.answered)
     return session
-
-
-def terse_loader() -> Loader:
-    """Service models without their prose: a fifth of what four clients hold in memory."""
-    return Loader(file_loader=_TerseFileLoader())
-
-
-class _TerseFileLoader(JSONFileLoader):
-    def load_file(self, file_path: str) -> Any:  # noqa: ANN401 - any JSON document
-        return _without_prose(super().load_file(file_path))
-
-
-def _without_prose(document: Any) -> Any:  # noqa: ANN401 - any JSON document
-    """`documentation` is prose where it is text; a member of that name would be an object."""
-    if isinstance(document, list):
-        return [_without_prose(one) for one in document]
-    if not isinstance(document, dict):
-        return document
-    return {
-        key: _without_prose(value)
-        for key, value in document.items()
-        if not (key == "documentation" and isinstance(value, str))
-    }
 
 
 class _Watch:

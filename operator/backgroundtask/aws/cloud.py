@@ -19,11 +19,12 @@ from botocore.credentials import (
 )
 from botocore.exceptions import NoCredentialsError
 
-from backgroundtask.aws.clients import Clients, OnCall, config_of, session_on, terse_loader
+from backgroundtask.aws.clients import Clients, OnCall, config_of, session_on
 from backgroundtask.aws.ecs import Ecs
 from backgroundtask.aws.errors import translated
 from backgroundtask.aws.fencing import BeforeWrite, fence
 from backgroundtask.aws.logs import LogGroups
+from backgroundtask.aws.models import terse_loader
 from backgroundtask.aws.pacing import Pace, Pacing
 from backgroundtask.aws.queues import Queues
 from backgroundtask.aws.schedules import Schedules

@@ -12,6 +12,7 @@ from urllib.parse import parse_qs
 import botocore.session
 import pytest
 from botocore.exceptions import ReadTimeoutError
+from botocore.regions import EndpointResolver
 
 from backgroundtask.aws import Clouds, Ecs
 from backgroundtask.aws.clients import OnCall, session_on
@@ -262,3 +263,16 @@ def test_service_models_keep_all_but_their_prose() -> None:
     assert "documentation" not in str(terse["operations"])
     assert terse["operations"].keys() == whole["operations"].keys()
     assert terse["shapes"]["RunTaskRequest"]["members"].keys() == whole["shapes"]["RunTaskRequest"]["members"].keys()
+
+
+@pytest.mark.parametrize("region", ["eu-west-1", "cn-north-1", "us-gov-west-1"])
+def test_the_table_of_endpoints_leads_where_the_whole_one_does(region: str) -> None:
+    terse = EndpointResolver(LOADER.load_data("endpoints"))
+    whole = EndpointResolver(botocore.session.Session().get_component("data_loader").load_data("endpoints"))
+
+    for service in ("ecs", "scheduler", "sqs", "logs", "sts", "events"):
+        expected, found = whole.construct_endpoint(service, region), terse.construct_endpoint(service, region)
+
+        assert expected is not None
+        assert found is not None
+        assert found["hostname"] == expected["hostname"]
