@@ -19,6 +19,8 @@ _TRIES = 3
 class MessagesRepeated(Disturbance):
     """SQS brings what it brings in reverse, with the oldest a poll late, and everything once more in the next poll."""
 
+    last_step = "end"
+
     def __init__(self) -> None:
         super().__init__()
         self._late: dict[str, list[Any]] = {}
@@ -45,6 +47,7 @@ class AwsDown(Disturbance):
     """Nobody answers for AWS, from before a change until the controller has tried in vain, while ten minutes pass."""
 
     STEPS: ClassVar = {"cron": 0.0, "launch": _TEN_MINUTES, "delete": _TEN_MINUTES}
+    last_step = "launch"
 
     def __init__(self) -> None:
         super().__init__()

@@ -30,6 +30,7 @@ class ApiServerKilled(Disturbance):
     """The API server is killed as soon as something has changed, and started again."""
 
     STEPS: ClassVar = {"image", "launch", "delete"}
+    last_step = "image"
 
     def acted(self, world: CrashWorld, step: str) -> None:
         if step not in self.STEPS:
@@ -44,6 +45,7 @@ class ApiServerKilled(Disturbance):
 class WatchesCut(Disturbance):
     """All watch streams are cut, before and after every change."""
 
+    last_step = "cron"
     last_words = b""
 
     def before(self, world: CrashWorld, step: str) -> None:
@@ -92,6 +94,8 @@ class WatchesRefused(WatchesCut):
 class StatusConflicts(Disturbance):
     """Every other write of a status is refused: somebody else was faster."""
 
+    last_step = "end"
+
     def __init__(self) -> None:
         super().__init__()
         self._asked: dict[str, int] = {}
@@ -118,6 +122,7 @@ class LeaderPaused(Disturbance):
         "launch": "kube.POST backgroundtaskruns",
         "delete": "scheduler.DeleteSchedule",
     }
+    last_step = "image"
     replicas = 2
     most_ends = 3
 

@@ -39,6 +39,7 @@ TERMS = ("--lease-duration", "6", "--renew-deadline", "4", "--retry-period", "0.
 
 _GATE = "gate"
 _PATIENCE = 60.0  # seconds until a world that does not come to rest is given up
+_MOST_REVIVALS = 10
 _LOOK = 0.05
 _QUIET = 0.3  # seconds without a write; a status that follows on another takes milliseconds
 _RESYNC = "2"  # seconds; what a dead process had still to retire is found by the next look at all of AWS
@@ -128,7 +129,8 @@ class CrashWorld(World):
         """
         end, stuck_since = time.monotonic() + _PATIENCE, time.monotonic()
         while True:
-            self._revive()
+            if self._revive():  # a start takes seconds, on a busy machine many more
+                end = time.monotonic() + _PATIENCE
             lack = self._unquiet() or missing() or self._unread()
             if not lack:
                 return
@@ -163,11 +165,15 @@ class CrashWorld(World):
     def now_in_aws(self) -> dt.datetime:
         return dt.datetime.fromisoformat(self.aws.control("GET", "clock")["now"])
 
-    def _revive(self) -> None:
-        for at, controller in enumerate(self.controllers):
-            if controller.process.poll() is not None:
-                self.revivals += 1
-                self.controllers[at] = self._controller("--resync", _RESYNC)
+    def _revive(self) -> bool:
+        """Start a controller in the place of each that has ended, as Kubernetes does; whether there was one."""
+        ended = [at for at, controller in enumerate(self.controllers) if controller.process.poll() is not None]
+        for at in ended:
+            self.revivals += 1
+            if self.revivals > _MOST_REVIVALS:
+                raise NotAtRestError(f"the controller has ended {self.revivals} times")
+            self.controllers[at] = self._controller("--resync", _RESYNC)
+        return bool(ended)
 
     def _controller(self, *flags: str) -> Operator:
         return self.start_operator(*self._flags, *flags, elect=self._flags != FLAGS)
