@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
 
 from crash.disturbance import MOMENTS, Disturbance, Point
 from crash.picture import Creations, Picture, creations_of, picture_of
@@ -113,4 +114,4 @@ def _run(world: CrashWorld, step: Step, acted: Callable[[], None] = lambda: None
         move.act(world)
         if move is step.moves[0]:
             acted()
-        world.rest(lambda move=move: move.missing(world))
+        world.rest(partial(move.missing, world))

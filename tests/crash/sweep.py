@@ -124,5 +124,5 @@ class Sweep:
             disturbance = SCENARIOS[case]() if case in SCENARIOS else Strike(Point.parse(case), world)
             verdict = disturbed(world, case, disturbance, wanted, is_brief=self._is_brief)
             if verdict.reached or verdict.wrong:
-                break
-        return verdict
+                return verdict
+        return Verdict(case, reached=False)
