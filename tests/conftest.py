@@ -8,11 +8,16 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 pytest_plugins = ["fixtures.aws", "fixtures.kube", "fixtures.world"]
 
 UNIT = Path(__file__).parent / "unit"
 UNIT_SECONDS = 10
+
+# How fast a law holds is no part of it, and a busy machine no reason to fail.
+settings.register_profile("patient", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("patient")
 
 
 @pytest.hookimpl(tryfirst=True)  # before pytest-socket reads it

@@ -97,8 +97,8 @@ BUGS = (
     Bug(
         "repeat-a-registration-whose-answer-is-lost",
         "backgroundtask/aws/clients.py",
-        '        config = config_of(threads=self._threads, attempts=1)\n        return self._once("registrar"',
-        '        config = config_of(threads=self._threads, attempts=2)\n        return self._once("registrar"',
+        "region_name=self.region, config=self._config(1))\n",
+        "region_name=self.region, config=self._config(2))\n",
         "tests/unit/aws_adapters/test_aws_ecs.py::"
         "test_a_registration_is_never_repeated_since_each_one_makes_a_revision",
     ),
