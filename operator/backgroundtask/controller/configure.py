@@ -159,7 +159,7 @@ class _Pass:
             self._memory.suspect > 0
             or not self._task.is_ready
             or self._task.status.spec_hash != wanted.digest
-            or self._is_asked_for()
+            or self._task.is_asked_for
         )
 
     def _may_retire(self, site: Site) -> bool:
@@ -200,14 +200,10 @@ class _Pass:
             return True
         return revision.digest != wanted.definition.digest
 
-    def _is_asked_for(self) -> bool:
-        request = self._task.reconcile_request
-        return request is not None and request != self._task.status.last_handled_reconcile_at
-
     def _refuse_again(self, wanted: Desired) -> None:
         refused = self._memory.refused
         known = refused is not None and refused.wish == wanted.digest and self._context.now() < refused.until
-        if refused is not None and known and not self._is_asked_for():
+        if refused is not None and known and not self._task.is_asked_for:
             raise Rejected(refused.error.reason, refused.error.message)
         self._memory.refused = None
 

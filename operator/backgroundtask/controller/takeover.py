@@ -9,13 +9,13 @@ API server's newest state. A task at rest costs nothing: for it nothing is made.
 from collections.abc import Mapping
 from typing import Any
 
-from backgroundtask.api.conditions import READY, find
 from backgroundtask.api.parsing import read_metadata, read_task_status
 from backgroundtask.controller.context import Context
 from backgroundtask.controller.keys import TaskKey
 from backgroundtask.controller.watch import Watcher
 from backgroundtask.kube.cache import DELETED
 from backgroundtask.kube.resource import TASKS
+from backgroundtask.plan.status import Subject
 
 
 class Doubts:
@@ -46,7 +46,7 @@ class Doubts:
 
 
 def _is_at_rest(task: Mapping[str, Any]) -> bool:
-    metadata, status = read_metadata(task), read_task_status(task)
-    ready = find(status.conditions, READY)
-    is_answered = status.observed_generation == metadata.generation and metadata.deletion_timestamp is None
-    return is_answered and ready is not None and ready.status == "True"
+    """Whether nothing would be done for a task that is as the cache shows it."""
+    metadata = read_metadata(task)
+    subject = Subject(metadata=metadata, spec=None, status=read_task_status(task))
+    return subject.is_ready and not subject.is_asked_for and metadata.deletion_timestamp is None

@@ -108,6 +108,12 @@ class Subject:
         """What asks for a reconcile (the annotation), in the form in which the status remembers it."""
         return _word(self.metadata.annotations.get(RECONCILE_REQUESTED_AT))
 
+    @property
+    def is_asked_for(self) -> bool:
+        """Somebody asks for a reconcile that was not made yet."""
+        request = self.reconcile_request
+        return request is not None and request != self.status.last_handled_reconcile_at
+
     def _current(self, condition: str) -> Condition | None:
         if self.status.observed_generation != self.metadata.generation:
             return None

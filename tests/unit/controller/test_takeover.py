@@ -82,6 +82,21 @@ def test_nothing_is_made_for_a_task_that_the_last_leader_has_deleted_just_now(
     assert (world.revisions(), world.enabled()) == ([], {})
 
 
+def test_nothing_is_made_for_a_deleted_task_of_which_the_cache_shows_that_somebody_asked_for_a_reconcile(
+    world: World, leader: Process, standby: Process, doubts: Doubts
+) -> None:
+    world.annotate(reconcile_requested_at="now")
+    standby.watch.deliver()
+    world.delete()
+    leader.work()
+
+    doubts.begin()
+    doubts.settle(KEY)
+    standby.tasks.reconcile(KEY)
+
+    assert (world.revisions(), world.enabled()) == ([], {})
+
+
 def test_a_task_that_is_further_than_the_cache_says_is_taken_as_it_is(
     world: World, leader: Process, standby: Process, doubts: Doubts
 ) -> None:
