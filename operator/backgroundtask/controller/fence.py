@@ -74,6 +74,7 @@ class Fence:
             self.lose(f"The lease was not renewed within {self._deadline:g} s")
 
     def lose(self, why: str) -> NoReturn:
-        """The lease is not ours: say `why`, and end the process."""
+        """The lease is not ours: say `why`, and end the process. Nothing passes while that is said."""
+        self._renewed_at = None
         with self._ending:  # one of all threads says so, the others wait for their end
             self._end(why)

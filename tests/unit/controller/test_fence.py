@@ -123,6 +123,24 @@ def test_of_all_threads_that_come_too_late_one_ends_the_process_and_none_writes(
     assert "written" not in told
 
 
+def test_once_the_lease_is_known_to_be_lost_nothing_passes_though_its_time_is_not_over(clock: Clock) -> None:
+    passed: list[str] = []
+
+    def slow_end(_: str) -> NoReturn:
+        """As where the last words are slow: meanwhile another thread has something to write."""
+        if fence.remaining() > 0:
+            passed.append("written")
+        raise Ended
+
+    fence = Fence(DEADLINE, clock=clock, end=slow_end)
+    fence.renewed(clock.now)
+
+    with pytest.raises(Ended):
+        fence.lose("The lease was taken over by another")
+
+    assert passed == []
+
+
 class TestTheEnd:
     @pytest.fixture(autouse=True)
     def _survived(self, monkeypatch: pytest.MonkeyPatch) -> None:
