@@ -65,12 +65,16 @@ class WorkQueue(Generic[Key]):
             self._changed.notify()
 
     def retry(self, key: Key, at_least: float = 0.0) -> float:
-        """Ask for work on a key after its backoff, and not before `at_least` seconds; answers the delay in seconds."""
+        """Ask for work on a key after its backoff, and not before `at_least` seconds; answers the delay in seconds.
+
+        A key that is worked on keeps its priority: what nobody asked for is asked for by nobody when it fails, either.
+        """
         with self._changed:
             failures = self._failures[key] = self._failures.get(key, 0) + 1
+            priority = self._taken.get(key, Priority.CHANGE)
         delay = min(_FIRST_DELAY * 2.0 ** min(failures - 1, 16), _LONGEST_DELAY) * (0.5 + self._jitter() / 2)
         delay = max(delay, at_least * (1 + self._jitter() / 4))
-        self.add_after(key, delay)
+        self.add_after(key, delay, priority)
         return delay
 
     def failures(self, key: Key) -> int:

@@ -103,6 +103,18 @@ def test_failures_come_back_later_and_later_until_one_succeeds(queue: WorkQueue[
     assert queue.retry("a") == pytest.approx(0.25)
 
 
+def test_what_fails_comes_back_no_more_urgent_than_it_was(queue: WorkQueue[str], clock: Clock) -> None:
+    queue.add("resynced", Priority.RESYNC)
+    queue.get(0)
+    queue.retry("resynced")
+    queue.done("resynced")
+    clock.now += 1
+    queue.add("changed")
+
+    assert [queue.get(0), queue.get(0)] == ["changed", "resynced"]
+    assert queue.priority("resynced") is Priority.RESYNC
+
+
 def test_a_retry_waits_at_least_as_long_as_aws_asks_for(queue: WorkQueue[str]) -> None:
     assert queue.retry("a", at_least=7) >= 7
 
