@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import gc
+import importlib.metadata
 import json
 import logging
 import os
@@ -18,6 +19,7 @@ import warnings
 from collections.abc import Sequence
 from pathlib import Path
 
+import botocore
 import click
 
 from localaws import services
@@ -26,9 +28,14 @@ from localaws.world import Settings, World
 
 HELP = """Serve a local AWS that any SDK can talk to.
 
-ECS runs each task's command as a process of this machine, EventBridge Scheduler and rules fire into ECS and SQS,
-and SQS keeps, hides and moves messages by the clock. Logs, ECR, STS, IAM, S3, Secrets Manager, SSM, EC2 and
-CloudFormation are moto's.
+\b
+localaws' own, as AWS documents them and with their clock, faults and refusals:
+    ecs        definitions, clusters, tasks; a task runs its command as a process of this machine
+    scheduler  groups and schedules, which fire into ECS and SQS
+    events     rules with patterns and schedules on the default bus, which fire into ECS and SQS
+    sqs        standard and FIFO queues, with redrive and retention
+moto's, in the same process and on the same clock:
+    Logs, ECR, STS, IAM, S3, Secrets Manager, SSM, EC2, CloudFormation
 
 When it is ready it prints what to export:
 
@@ -38,20 +45,35 @@ When it is ready it prints what to export:
     export AWS_ACCESS_KEY_ID=localaws AWS_SECRET_ACCESS_KEY=localaws
     aws ecs create-cluster --cluster-name default
 
-Tests see and drive it under /_localaws/:
+Tests see it and drive it in JSON, as by curl -d '{"advance": 60}' $AWS_ENDPOINT_URL/_localaws/clock
 
 \b
-    GET  health                       versions and services
-    GET  journal?service=&operation=&since=&limit=&write=&outcome=&principal=
-    POST faults {"service": "ecs", "operation": "RunTask", "action": "error", "code": "ServerException"}
-                actions: error, hold, delay, drop-before, drop-after; GET lists, DELETE faults/ID removes
-    PUT  queues {"deliver-twice": 0.5, "reorder": 1, "seed": 7}   GET counts the messages of each queue
-    POST clock  {"advance": 3600} or {"rate": 60}
-    PUT  images {"repo/app:1": ["python", "-m", "app"], "repo/gone:1": null}
-    POST ecs/shortages {"outcome": "refused", "reason": "RESOURCE:MEMORY", "family": "app", "times": 2}
-                outcomes: refused, refused-but-started, unplaced; GET lists, DELETE ecs/shortages/ID removes
-    POST ecs/interrupt {"task": "arn:aws:ecs:…"}
-    POST reset                        as if just started
+see it
+    GET    health                    versions, account, own services; GET of /_localaws/ lists all requests
+    GET    journal?service=ecs&operation=RunTask&outcome=ok&principal=client&write=true&since=0&limit=9
+    DELETE journal                   forget the calls so far
+make calls go wrong
+    POST   faults                    {"action": "error", "service": "ecs", "operation": "RunTask"}
+                                     error, throttle, delay, hold, drop-before, drop-after
+    GET    faults                    those in force; DELETE faults ends all, DELETE faults/ID one
+    PUT    throttles                 {"limits": "aws"}, or limits of your own; GET throttles counts refusals
+    PUT    visibility                {"ecs": 5}: its reads do not show what is younger; GET visibility
+    POST   ecs/shortages             {"outcome": "refused", "reason": "RESOURCE:MEMORY", "family": "app"}
+                                     refused, refused-but-started, unplaced
+    GET    ecs/shortages             those in force; DELETE ecs/shortages ends all, DELETE ecs/shortages/ID one
+    POST   ecs/interrupt             {"task": "arn:aws:ecs:…"}, which runs on FARGATE_SPOT
+    PUT    ecs/leeway                {"deregistered-runs": 600}: for so long AWS may go on; GET ecs/leeway
+deliver twice, late or out of order
+    PUT    events                    {"deliver-twice": 0.5, "reorder": 0.5, "late-seconds": 3}; GET events
+    PUT    queues                    {"deliver-twice": 0.5, "reorder": 1, "seed": 7}; GET queues counts messages
+    PUT    scheduler                 {"deliver-twice": 1, "late-seconds": 90, "only": "night*"}; GET scheduler
+    PUT    rules                     {"deliver-twice": 1, "failing-entries": 2}; GET rules counts invocations
+set the stage
+    POST   clock                     {"advance": 3600} or {"rate": 60}, 0 stops it; GET clock tells the time
+    PUT    images                    {"repo/app:1": ["python", "-m", "app"], "repo/gone:1": null}; GET images
+    POST   reset                     as if just started
+
+docs/localaws.md has each in full.
 """
 
 PARENT_LOOK = 0.5
@@ -72,7 +94,7 @@ def _images(_context: click.Context, _option: click.Parameter, values: Sequence[
     return images
 
 
-@click.command(help=HELP, context_settings={"max_content_width": 110})
+@click.command(help=HELP, context_settings={"max_content_width": 120})
 @click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on.")
 @click.option("--port", default=4566, show_default=True, help="Port to listen on; 0 takes a free one and prints it.")
 @click.option("--account", default="123456789012", show_default=True, help="The AWS account: twelve digits.")
@@ -89,6 +111,11 @@ def _images(_context: click.Context, _option: click.Parameter, values: Sequence[
 @click.option("--ready-file", type=click.Path(path_type=Path), help="Write {url, pid} here, as JSON, when ready.")
 @click.option("--die-with-parent", is_flag=True, help="End when the process that started this one ends.")
 @click.option("--verbose", is_flag=True, help="Log every detail to standard error.")
+@click.version_option(
+    importlib.metadata.version("backgroundtask-operator"),
+    prog_name="localaws",
+    message=f"%(prog)s %(version)s, moto {importlib.metadata.version('moto')}, botocore {botocore.__version__}",
+)
 def main(
     *,
     host: str,
@@ -158,6 +185,10 @@ def _announce(url: str, settings: Settings, ready_file: Path | None) -> None:
     click.echo(f"export AWS_REGION={settings.region} AWS_DEFAULT_REGION={settings.region}")
     click.echo("export AWS_ACCESS_KEY_ID=localaws AWS_SECRET_ACCESS_KEY=localaws")
     sys.stdout.flush()
+    if sys.stderr.isatty():
+        click.echo(
+            f"localaws serves account {settings.account} at {url}; Ctrl+C ends it and all that it runs", err=True
+        )
     if ready_file is not None:
         whole = ready_file.with_name(ready_file.name + ".part")
         whole.write_text(json.dumps({"url": url, "pid": os.getpid()}))

@@ -131,6 +131,10 @@ class NoSuchControlError(Exception):
 class Controlled(Protocol):
     """A service that tests drive under `/_localaws/<name>/`, beyond what its own API lets them do."""
 
+    @property
+    def controls(self) -> Sequence[tuple[str, str]]:
+        """Which requests it takes: method, and path after its name, empty for the name alone."""
+
     def control(self, method: str, path: str, wanted: Params) -> Params:
         """Do what a request asks: `path` is what follows the service's name, `wanted` the JSON of its body.
 

@@ -40,6 +40,7 @@ class Control:
     def __init__(self, world: World) -> None:
         self._world = world
         self._routes: dict[tuple[str, str], Route] = {
+            ("GET", ""): self._index,
             ("GET", "health"): self._health,
             ("GET", "journal"): self._journal,
             ("DELETE", "journal"): self._clear_journal,
@@ -68,7 +69,7 @@ class Control:
         word, _, rest = request.path.removeprefix(PREFIX).partition("/")
         route = self._routes.get((request.method, word)) or self._route_of_service(word)
         if route is None:
-            known = ", ".join(f"{method} {PREFIX}{name}" for method, name in self._routes)
+            known = ", ".join(self.requests())
             return _json(404, {"error": f"there is no {request.method} {request.path}; there are {known}"})
         try:
             return _json(200, await route(request, unquote(rest)))
@@ -76,6 +77,16 @@ class Control:
             return _json(400, {"error": str(e)})
         except NoSuchControlError as e:
             return _json(404, {"error": str(e)})
+
+    def requests(self) -> list[str]:
+        """All requests that are answered: method and path."""
+        own = [(method, name) for method, name in self._routes if name]
+        services = [(name, it) for name, it in self._world.services.items() if isinstance(it, Controlled)]
+        theirs = [(method, f"{name}/{path}".rstrip("/")) for name, it in services for method, path in it.controls]
+        return [f"{method} {PREFIX}{path}" for method, path in (*own, *theirs)]
+
+    async def _index(self, _request: Request, _rest: str) -> dict[str, Any]:
+        return {"requests": self.requests()}
 
     def _route_of_service(self, name: str) -> Route | None:
         service = self._world.services.get(name)

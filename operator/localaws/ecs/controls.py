@@ -5,7 +5,7 @@ Knows JSON and who does what is asked; each thing asked for has its own place.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from localaws.contract import NoSuchControlError, Params
@@ -43,6 +43,11 @@ class Controls:
             ("GET", "leeway"): self._show_leeway,
             ("PUT", "leeway"): self._set_leeway,
         }
+
+    @property
+    def routes(self) -> Sequence[tuple[str, str]]:
+        """Method and first word of each request that is answered."""
+        return tuple(self._routes)
 
     def answer(self, method: str, path: str, wanted: Params) -> Params:
         """Do what is asked, as `contract.Controlled` says."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from localaws.contract import AwsError, Call, Params, World
 from localaws.ecs import clusters, definitions, launching, rendering, tags, tasks
@@ -61,6 +61,11 @@ class EcsService:
             return operation(realm, call.params)
         finally:
             self.lag.tell(call)
+
+    @property
+    def controls(self) -> Sequence[tuple[str, str]]:
+        """Which requests of tests it takes: see `contract.Controlled`."""
+        return self._controls.routes
 
     def control(self, method: str, path: str, wanted: Params) -> Params:
         """Do what a test asks under `/_localaws/ecs/`: see `controls`.

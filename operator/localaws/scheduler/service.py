@@ -80,6 +80,8 @@ class SchedulerService:
         finally:
             self.lag.tell(call)
 
+    controls = (("GET", ""), ("PUT", ""))
+
     def control(self, method: str, path: str, wanted: Params) -> Params:
         """Say, or be told with PUT, which firings are delivered twice or late; see `contract.Controlled`.
 
