@@ -12,7 +12,8 @@ from typing import Any
 
 import pytest
 
-from fixtures.rules_account import Account, until
+from fixtures.rules_account import Account
+from fixtures.waiting import until
 from localaws.running import Running
 
 
