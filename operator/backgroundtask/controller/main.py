@@ -18,6 +18,7 @@ import prometheus_client
 from backgroundtask.aws import Clouds, Pacing, rates_of
 from backgroundtask.controller import leadership, metrics, probes
 from backgroundtask.controller.context import Context, log
+from backgroundtask.controller.footprint import keep_what_is_here, share_heaps
 from backgroundtask.controller.health import Health, keep_asking, keep_beating
 from backgroundtask.controller.keys import Key, ResyncKey, TaskKey, TemplateKey
 from backgroundtask.controller.leadership import Leadership
@@ -51,6 +52,7 @@ def run(settings: Settings) -> int:
     Raises:
         Expected: it cannot begin: no credentials, no CRDs, no rights.
     """
+    share_heaps()
     health = Health()
     probes.serve(settings.health_port, health)
     leads = leadership.of(settings)
@@ -66,6 +68,7 @@ def run(settings: Settings) -> int:
     metrics.measure_lease(lambda: leads.is_leading, leads.renewed_seconds_ago)
     metrics.measure_events(lambda: context.recorder.dropped)
     keep_asking(health.api_server, context.kube.cluster_uid)
+    keep_what_is_here()
     leads.start(lambda: _act(context, workers, doubts))
     try:
         asyncio.run(_watch(context, health))
