@@ -18,6 +18,9 @@ LONGEST_TIMER = 3600.0
 QUIET_TURNS = 20
 """Turns of the event loop that a woken coroutine gets when nobody told the clock how to see that all is done."""
 
+_FEW = 256
+"""Sleepers that are not worth sweeping."""
+
 
 async def twenty_turns() -> None:
     """Let whatever was just woken run for a while."""
@@ -47,6 +50,7 @@ class VirtualClock:
         self._base_real = monotonic()
         self._pinned = False
         self._sleepers: list[tuple[dt.datetime, int, asyncio.Future[None]]] = []
+        self._sweep_at = _FEW
         self._order = itertools.count()
         self._timer: asyncio.TimerHandle | None = None
         self._advancing = asyncio.Lock()
@@ -69,7 +73,7 @@ class VirtualClock:
             await asyncio.sleep(0)
             return
         woken = asyncio.get_running_loop().create_future()
-        heapq.heappush(self._sleepers, (moment, next(self._order), woken))
+        self._put_to_sleep(moment, woken)
         self.changes += 1
         if self._sleepers[0][2] is woken:
             self._set_timer()
@@ -96,24 +100,41 @@ class VirtualClock:
             try:
                 await self._step_to(target)
             finally:
-                self._pinned = False
-                self._rebase(self._base)
-                self._set_timer()
-            return target
+                self._unpin()
+            return self._base
 
     def reset(self, rate: float) -> None:
-        """Go back to real time at `rate`; who still sleeps is forgotten, and must have been cancelled before."""
+        """Go back to real time at `rate`, also out of an advance, which then ends where it is.
+
+        Who still sleeps is forgotten, and must have been cancelled before.
+        """
         self._sleepers.clear()
+        self._pinned = False
         self._rebase(dt.datetime.now(dt.UTC))
         self.set_rate(rate)
 
     async def _step_to(self, target: dt.datetime) -> None:
         await self._settle()
-        while (moment := self._next_moment()) is not None and moment <= target:
+        while self._pinned and (moment := self._next_moment()) is not None and moment <= target:
             self._base = max(self._base, moment)
             self._wake()
             await self._settle()
-        self._base = target
+        if self._pinned:
+            self._base = target
+
+    def _unpin(self) -> None:
+        if self._pinned:
+            self._pinned = False
+            self._rebase(self._base)
+            self._set_timer()
+
+    def _put_to_sleep(self, moment: dt.datetime, woken: asyncio.Future[None]) -> None:
+        heapq.heappush(self._sleepers, (moment, next(self._order), woken))
+        if len(self._sleepers) > self._sweep_at:
+            # Who gave up sleeping stays behind until its moment comes up, which may be in a year.
+            self._sleepers = [sleeper for sleeper in self._sleepers if not sleeper[2].done()]
+            heapq.heapify(self._sleepers)
+            self._sweep_at = max(_FEW, 2 * len(self._sleepers))
 
     def _next_moment(self) -> dt.datetime | None:
         while self._sleepers and self._sleepers[0][2].done():

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import datetime as dt
+import tracemalloc
 from collections.abc import Awaitable, Callable
 
 import pytest
@@ -137,6 +138,46 @@ def test_who_gave_up_sleeping_is_not_woken() -> None:
 
         assert sleeper.cancelled()
         assert clock.now() == after(20)
+
+    run(scenario)
+
+
+def test_who_gave_up_sleeping_takes_no_memory() -> None:
+    async def scenario(clock: VirtualClock) -> None:
+        before, _ = tracemalloc.get_traced_memory()
+        for seconds in range(2_000):
+            sleeper = asyncio.create_task(clock.sleep_until(after(1_000_000 + seconds)))
+            await asyncio.sleep(0)
+            sleeper.cancel()
+            await asyncio.gather(sleeper, return_exceptions=True)
+        now, _ = tracemalloc.get_traced_memory()
+
+        assert now - before < 200_000, "bytes: a hundred for each would be as much"
+
+    tracemalloc.start()
+    try:
+        run(scenario)
+    finally:
+        tracemalloc.stop()
+
+
+def test_a_reset_ends_an_advance_that_is_under_way() -> None:
+    async def scenario(clock: VirtualClock) -> None:
+        async def tick() -> None:
+            for seconds in range(1, 100):
+                await clock.sleep_until(after(seconds))
+
+        ticking = asyncio.create_task(tick())
+        advance = asyncio.create_task(clock.advance(1_000_000_000))
+        await clock.sleep_until(after(50))
+        ticking.cancel()
+        clock.reset(0)
+        begun = clock.now()
+        reached = await advance
+
+        assert clock.now() == begun
+        assert reached == begun
+        assert await clock.advance(5) == begun + dt.timedelta(seconds=5)
 
     run(scenario)
 
