@@ -69,12 +69,12 @@ class Emission:
         self._clock = clock
         self._spawn = spawn
         self._receive = receive
-        self._waiting: asyncio.Event | None = None  # set when the next event has passed
         self.be(Habits())
 
     def be(self, habits: Habits) -> None:
-        """Take on habits, and begin their chance anew."""
+        """Take on habits, and begin their chance anew; an event that still waits is overtaken by none of the next."""
         self.habits = habits
+        self._waiting: asyncio.Event | None = None  # set when the next event has passed
         self._random = random.Random(habits.seed)  # noqa: S311  # chance that has to repeat itself
 
     def emit(self, region: str, event: Params) -> None:

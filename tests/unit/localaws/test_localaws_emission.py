@@ -67,6 +67,21 @@ def test_an_event_can_be_overtaken_by_the_next_one() -> None:
     assert arrived != [0, 1, 2, 3]
 
 
+def test_new_habits_begin_their_chance_anew_whatever_still_waits_to_be_overtaken() -> None:
+    bus = Bus(Habits(reorder=1))
+
+    async def scenario() -> None:
+        bus.emission.emit(REGION, {"n": 0})
+        bus.emission.be(Habits(reorder=1))
+        for number in (1, 2):
+            bus.emission.emit(REGION, {"n": number})
+        await bus.clock.advance(LONGEST_WAIT)
+
+    asyncio.run(scenario())
+
+    assert [number for _, number in bus.arrived] == [2, 1, 0]
+
+
 def test_the_last_event_does_not_wait_for_ever_to_be_overtaken() -> None:
     bus = Bus(Habits(reorder=1))
 
