@@ -10,7 +10,6 @@ Knows nothing of HTTP or of what an operation means; how a violation is worded i
 from __future__ import annotations
 
 import base64
-import binascii
 import datetime as dt
 import re
 from collections.abc import Callable
@@ -215,7 +214,7 @@ def _blob(value: Any, _path: Path, _violations: list[str]) -> Any:  # noqa: ANN4
         raise mismatch(value, "Blob")
     try:
         return base64.b64decode(value, validate=True)
-    except binascii.Error as e:
+    except ValueError as e:  # binascii.Error, or a character that is not ASCII
         raise AwsError("SerializationException", "a blob is not base64") from e
 
 

@@ -123,6 +123,15 @@ def test_a_wrong_type_is_a_serialization_error(params: dict[str, Any], message: 
     assert (error.code, error.message, error.status) == ("SerializationException", message, 400), why
 
 
+@pytest.mark.parametrize("blob", ["a", "gQ=", "g Q==", "\u00e9", "\U0001f600"])
+def test_a_blob_that_is_not_base64_is_a_serialization_error(blob: str) -> None:
+    attributes = {"photo": {"DataType": "Binary", "BinaryValue": blob}}
+
+    error = refusal("sqs", "SendMessage", {"QueueUrl": "q", "MessageBody": "hi", "MessageAttributes": attributes})
+
+    assert (error.code, error.message) == ("SerializationException", "a blob is not base64")
+
+
 def test_unknown_members_and_nulls_are_left_out() -> None:
     params = {"taskDefinition": "app", "cluster": None, "colour": "red", "overrides": {"shape": 1}}
 
