@@ -97,6 +97,19 @@ def test_a_missing_secret_is_a_resource_initialization_error(account: Account, v
     assert "exitCode" not in ended["containers"][0]
 
 
+@pytest.mark.documented(
+    "developer guide, Pass Secrets Manager secrets: secrets that store binary data aren't supported"
+)
+def test_a_binary_secret_is_a_resource_initialization_error(account: Account) -> None:
+    secret = account.aws.client("secretsmanager").create_secret(Name="key", SecretBinary=b"\xff\xfe")["ARN"]
+    account.register("true", container={"secrets": [{"name": "KEY", "valueFrom": secret}]})
+
+    ended = account.ended(account.run())
+
+    assert ended["stopCode"] == "TaskFailedToStart"
+    assert ended["stoppedReason"].startswith("ResourceInitializationError: unable to pull secrets or registry auth: ")
+
+
 @pytest.mark.documented("developer guide, ResourceInitializationError")
 def test_a_missing_log_group_is_a_resource_initialization_error(account: Account) -> None:
     account.logs.delete_log_group(logGroupName=GROUP)
