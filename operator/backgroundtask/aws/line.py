@@ -1,18 +1,19 @@
 """Who waits for tokens of one bucket, and whose turn it is. Time is an argument; nothing here waits.
 
-Whoever asks has a place from then on and is told when its turn comes; it may go away and ask again at that moment. More
-urgent work is ahead of all other; among equals the shares (namespaces) take turns, so that a thousand changes of one
-hold up a single change of another by one place: start-time fair queueing (Goyal, Vin and Cheng, 1996).
+Whoever asks has a place from then on and is told when its turn comes; it may go away and ask again at that moment.
+Deletions and changes take turns, so that neither a roll-out nor the end of a namespace holds up the other by more than
+one place; what nobody asked for comes after both. Of one kind the shares (namespaces) take turns, so that a thousand
+changes of one hold up a single change of another by one place: start-time fair queueing (Goyal, Vin and Cheng, 1996).
 
 The law: whoever has `n` before it goes once the bucket holds more than `n` tokens. So it costs nothing if one that is
 before it comes late or never, and no token is lost meanwhile.
 """
 
 from bisect import bisect_left, insort
-from collections.abc import Hashable
+from collections.abc import Hashable, Iterator
 from dataclasses import dataclass, field
 from enum import IntEnum
-from itertools import takewhile
+from itertools import takewhile, zip_longest
 
 from backgroundtask.aws.bucket import Bucket
 
@@ -24,7 +25,7 @@ _SOONEST = 0.001  # seconds: a clock that is read twice at once must not keep an
 
 
 class Urgency(IntEnum):
-    """Who goes first: lower values do."""
+    """Who goes first: of two that come together the one with the lower value does."""
 
     DELETE = 0  # something is to go: what has to end, ends
     CHANGE = 1  # a user or an event asks for it
@@ -51,6 +52,10 @@ class _Place:
     since: float = field(compare=False)
 
 
+def _urgency(place: _Place) -> Urgency:
+    return place.urgency
+
+
 class Line:
     """The line at one bucket. `now` are seconds of a monotonic clock, and never go back."""
 
@@ -60,6 +65,7 @@ class Line:
         self._places: dict[Hashable, _Place] = {}
         self._until: dict[Hashable, float] = {}  # when a place, or a token that was granted, is given up
         self._granted: set[Hashable] = set()
+        self._went = Urgency.CHANGE  # the last that went, of those that take turns
         self._round = 0  # of the last that went
         self._rounds: dict[str, int] = {}  # of the last that came, by share
         self._number = 0
@@ -71,13 +77,14 @@ class Line:
         if key in self._granted:
             return Turn(0.0, 0.0)
         place = self._place(key, urgency, share, now)
-        wait = self.bucket.wait(self._needed(place, bisect_left(self._waiting, place)), now)
+        wait = self.bucket.wait(self._needed(place, self._before(place)), now)
         if wait > 0:
             wait = max(wait, _SOONEST)
             self._until[key] = now + wait + KEPT
             return Turn(wait, now - place.since)
         self._remove(place)
         self._round = max(self._round, place.round)
+        self._went = self._went if place.urgency == Urgency.RESYNC else place.urgency
         self.bucket.spend(now)
         self._granted.add(key)
         self._until[key] = now + KEPT
@@ -107,7 +114,7 @@ class Line:
 
         To be asked after `leave`. The latter are looked for only where enough have left to make such a difference.
         """
-        waits = ((place.key, self.bucket.wait(self._needed(place, n), now)) for n, place in enumerate(self._waiting))
+        waits = ((place.key, self.bucket.wait(self._needed(place, n), now)) for n, place in enumerate(self._in_order()))
         if self._left < _WELL_BEFORE * self.bucket.refill(now):
             return [key for key, _ in takewhile(lambda one: one[1] == 0, waits)]
         self._left = 0
@@ -127,6 +134,32 @@ class Line:
         self._places[key] = place
         return place
 
+    def _before(self, place: _Place) -> int:
+        """How many go before it."""
+        at, (deletions, changes) = bisect_left(self._waiting, place), self._urgent()
+        if place.urgency == Urgency.RESYNC:
+            return at
+        own, others = (at, changes) if place.urgency == Urgency.DELETE else (at - deletions, deletions)
+        return own + min(others, own + (place.urgency == self._went))
+
+    def _in_order(self) -> Iterator[_Place]:
+        """All that wait, as they go."""
+        deletions, changes = self._urgent()
+        kinds = [self._waiting[:deletions], self._waiting[deletions : deletions + changes]]
+        for pair in zip_longest(*(reversed(kinds) if self._went == Urgency.DELETE else kinds)):
+            yield from filter(None, pair)
+        yield from self._waiting[deletions + changes :]
+
+    def _first(self) -> _Place:
+        """Whose turn is next."""
+        deletions, changes = self._urgent()
+        return self._waiting[deletions if changes and self._went == Urgency.DELETE else 0]
+
+    def _urgent(self) -> tuple[int, int]:
+        """How many deletions wait, and how many changes."""
+        deletions, idle = (bisect_left(self._waiting, one, key=_urgency) for one in (Urgency.CHANGE, Urgency.RESYNC))
+        return deletions, idle - deletions
+
     def _needed(self, place: _Place, before: int) -> float:
         spare = min(self.bucket.burst * _RESERVE, self.bucket.burst - 1) if place.urgency == Urgency.RESYNC else 0.0
         return before + 1 + spare
@@ -143,5 +176,5 @@ class Line:
         """Who does not come holds nothing up for long: tokens come back, and so does the first place."""
         for key in [one for one in self._granted if self._until[one] < now]:
             self.leave(key, now)
-        while self._waiting and self._until.get(self._waiting[0].key, now) < now:
-            self._remove(self._waiting[0])
+        while self._waiting and self._until.get((first := self._first()).key, now) < now:
+            self._remove(first)

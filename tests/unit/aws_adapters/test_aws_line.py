@@ -64,10 +64,28 @@ def test_who_asks_again_keeps_its_place() -> None:
     assert ask(empty, "a/2", 0.5) == pytest.approx(1.5)
 
 
-def test_the_more_urgent_go_first_whenever_they_came() -> None:
-    keys = [("a", RESYNC), ("b", CHANGE), ("c", DELETE), ("d", CHANGE), ("e", DELETE)]
+def test_deletions_and_changes_take_turns_and_go_before_all_else_whenever_they_came() -> None:
+    keys = [("a", RESYNC), ("b", CHANGE), ("c", DELETE), ("d", CHANGE), ("e", DELETE), ("f", DELETE)]
 
-    assert served(line(20), keys) == ["c", "e", "b", "d", "a"]
+    assert served(line(20), keys) == ["c", "b", "e", "d", "f", "a"]
+
+
+def test_the_end_of_a_namespace_holds_up_a_change_of_another_by_one() -> None:
+    empty = line(20)
+    for number in range(1000):
+        ask(empty, f"ended/{number}", 0, DELETE)
+
+    assert ask(empty, "other/1", 0) == pytest.approx(2)
+    assert ask(empty, "ended/0", 1, DELETE) == 0, "a deletion has gone"
+    assert ask(empty, "other/1", 2) == 0
+
+
+def test_a_roll_out_holds_up_a_deletion_by_none() -> None:
+    empty = line(20)
+    for number in range(1000):
+        ask(empty, f"rolled/{number}", 0)
+
+    assert ask(empty, "rolled/deleted", 0, DELETE) == pytest.approx(1)
 
 
 def test_one_that_becomes_more_urgent_moves_forward() -> None:
@@ -126,7 +144,26 @@ def test_everybody_is_served_in_the_time_that_the_bucket_needs(asked: list[tuple
 
     assert sorted(order) == sorted(key for key, _ in keys)
     ranks = [dict(keys)[key] for key in order]
-    assert ranks == sorted(ranks), "the urgent before all others, where all came together"
+    assert RESYNC not in ranks[: len(ranks) - ranks.count(RESYNC)], "what nobody asked for comes last"
+    turns = list(zip(*(iter(ranks),) * 2, strict=False))[: min(ranks.count(DELETE), ranks.count(CHANGE))]
+    assert turns == [(DELETE, CHANGE)] * len(turns), "as long as there are both they take turns"
+
+
+@given(
+    st.lists(st.tuples(st.sampled_from(["a", "b"]), st.sampled_from([DELETE, CHANGE])), min_size=1, max_size=40),
+    st.sampled_from([DELETE, CHANGE]),
+)
+def test_no_two_are_told_the_same_moment_and_none_is_left_out(asked: list[tuple[str, Urgency]], went: Urgency) -> None:
+    empty = line(1, empty=False)
+    ask(empty, "went", 0, went)
+    empty.use("went")
+    keys = [(f"{share}/{number}", urgency) for number, (share, urgency) in enumerate(asked)]
+    for key, urgency in keys:
+        ask(empty, key, 0, urgency)
+
+    moments = sorted(ask(empty, key, 0, urgency) for key, urgency in keys)
+
+    assert moments == pytest.approx(list(range(1, len(keys) + 1)))
 
 
 @given(st.lists(st.sampled_from(["a", "b"]), min_size=2, max_size=40))
@@ -201,6 +238,16 @@ def test_who_never_comes_back_holds_up_nobody() -> None:
     ask(slow, "a", 0)
 
     assert ask(slow, "a", 1000 + KEPT + 1) == 0
+
+
+def test_a_change_that_never_comes_back_holds_up_no_deletion() -> None:
+    slow = line(1, 1.0, empty=False)
+    assert ask(slow, "first", 0, DELETE) == 0
+    slow.use("first")
+    ask(slow, "gone", 0)
+    assert ask(slow, "second", 1, DELETE) > 0, "it is the turn of the change"
+
+    assert ask(slow, "second", KEPT + 2, DELETE) == 0
 
 
 def test_a_token_that_nobody_fetches_comes_back() -> None:

@@ -152,7 +152,7 @@ class TestHook:
 
         time.meanwhile = somebody_goes_ahead
         start = time.now
-        with pytest.raises(Paced):
+        with urgency(Urgency.RESYNC), pytest.raises(Paced):
             cloud.ecs.active_revisions("f")
 
         assert time.now - start <= 5.0
