@@ -120,7 +120,7 @@ def _dispatch(context: Context, tracker: Tracker, doubts: Doubts) -> Reconcile:
     orphans = Orphans(context)
     tasks = Tasks(context, orphans)
     templates = Templates(context, tracker)
-    resync = Resync(context, tasks.suspect, orphans)
+    resync = Resync(context, tasks.suspect, tasks.is_retiring, orphans)
 
     def reconcile(key: Key) -> None:
         match key:

@@ -30,15 +30,18 @@ _MOST_ASKED = 50  # objects that are asked for one by one; where more are missed
 
 Suspect = Callable[[TaskKey], None]
 """Somebody saw AWS differ: the next pass over the key asks for everything."""
+IsRetiring = Callable[[TaskKey], bool]
+"""Whether a task is known to have older revisions for now."""
 
 
 class Resync:
     """The periodic looks: one at the API server, one at each AWS."""
 
-    def __init__(self, context: Context, suspect: Suspect, orphans: Orphans) -> None:
+    def __init__(self, context: Context, suspect: Suspect, is_retiring: IsRetiring, orphans: Orphans) -> None:
         self._context = context
         self._orphans = orphans
         self._suspect = suspect
+        self._is_retiring = is_retiring
         self._watcher = Watcher(context)
         self._poison = PoisonQueues()
         self._full_looks: dict[TaskKey, datetime] = {}  # when the next is due
@@ -144,9 +147,9 @@ class Resync:
         is_on = scheduled is not None and scheduled.status == "True"
         owner = self._context.owner(metadata)
         there = {name: enabled[name] for name in owner.schedule_names if name in enabled}
-        return there != {one.name: is_on for one in status.schedules} or revisions.get(owner.family, []) != [
-            status.task_definition_arn
-        ]
+        listed = sorted(revisions.get(owner.family, []), key=_number)
+        current = listed[-1:] if self._is_retiring(key) else listed
+        return there != {one.name: is_on for one in status.schedules} or current != [status.task_definition_arn]
 
     def _is_full_look_due(self, key: TaskKey) -> bool:
         """Once a day for each task, at a time of the day that its name decides: also where processes live short."""
@@ -190,6 +193,10 @@ def _next_daily(key: TaskKey, now: datetime) -> datetime:
 
 def _queues(site: Site) -> tuple[str, str]:
     return site.spec.queues.events, site.spec.queues.ticks
+
+
+def _number(arn: str) -> int:
+    return int(arn.rpartition(":")[2])
 
 
 def _by_family(arns: Iterable[str]) -> dict[str, list[str]]:

@@ -59,6 +59,12 @@ class Tasks:
         memory = self._notes.setdefault(key, _Notes()).memory
         memory.suspect, memory.schedules = memory.suspect + 1, None
 
+    def is_retiring(self, key: TaskKey) -> bool:
+        """Whether older revisions are to be there, until a time at which their retirement is queued."""
+        notes = self._notes.get(key)
+        retire_at = notes.memory.retire_at if notes else None
+        return retire_at is not None and retire_at > self._context.now()
+
     def reconcile(self, key: TaskKey) -> None:
         """Bring one task to rest.
 
@@ -121,7 +127,7 @@ class Tasks:
             refusal = told[STALLED]
             fields = {"task": f"{task.namespace}/{task.name}", "reason": refusal.reason}
             log.warning("Task %s: %s: %s", fields["task"], refusal.reason, refusal.message, extra=fields)
-        if scheduled is not None and (ready is None or scheduled.reason != ready.reason):
+        if scheduled is not None and not _says_as_much(ready, scheduled):
             self._context.recorder.emit(task, type="Normal", reason=scheduled.reason, message=scheduled.message)
 
     def _end_runs(self, key: TaskKey, raw: Mapping[str, Any], ledger: Ledger, notes: _Notes) -> list[Expected | None]:
@@ -203,6 +209,14 @@ class Tasks:
             metrics.MESSAGES.labels("dropped").inc()
             delivery.stored()
         self._notes.pop(key, None)
+
+
+def _says_as_much(ready: Condition | None, scheduled: Condition) -> bool:
+    """Whether the Event about Ready tells of the schedule, too: both fail for one reason, or all is well.
+
+    A new task has one Event then. A second was a tenth of what the API server did for it.
+    """
+    return ready is not None and (ready.reason == scheduled.reason or ready.status == scheduled.status == "True")
 
 
 def _trouble(work: Callable[[], None]) -> Expected | None:

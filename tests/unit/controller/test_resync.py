@@ -84,6 +84,29 @@ def test_what_is_as_it_should_be_costs_a_few_listings_and_no_write(world: World)
     assert world.trace.since(writes) == []
 
 
+def test_a_revision_that_waits_to_be_retired_is_no_difference(world: World) -> None:
+    world.edit(image="reports:2")
+    process(world).work()
+    world.pass_time(5)
+    assert len(world.revisions()) == 2
+
+    asked = rounds(world, 1)
+
+    assert asked.count("ecs.all_active_revisions") == 1
+    assert asked.count("ecs.active_revisions") == asked.count("schedules.find") == 0
+
+
+def test_a_revision_that_is_newer_than_ours_is_one_even_then(world: World) -> None:
+    world.edit(image="reports:2")
+    process(world).work()
+    world.pass_time(5)
+    _doubled(world)
+
+    asked = rounds(world, 1)
+
+    assert asked.count("ecs.active_revisions") == 1
+
+
 @pytest.mark.parametrize(
     ("spec", "reason"),
     [({"suspend": True}, "Suspended"), ({"cron": "at(2026-11-21T13:00:00)"}, "Completed")],

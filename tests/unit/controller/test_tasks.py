@@ -92,6 +92,18 @@ class TestStatus:
         assert work(bare).count("kube.patch_status") == 1
         assert bare.condition()["status"] == "True"
 
+    def test_a_new_task_has_one_event_after_that_of_its_template(self, bare: World) -> None:
+        bare.apply()
+        work(bare)
+
+        assert process(bare).told.reasons()[1:] == ["Reconciled"]
+
+    def test_a_new_task_that_is_suspended_says_so(self, bare: World) -> None:
+        bare.apply(suspend=True)
+        work(bare)
+
+        assert process(bare).told.reasons()[1:] == ["Reconciled", "Suspended"]
+
     def test_events_bear_the_words_that_cronjobs_do(self, world: World) -> None:
         world.edit(cron="61 * * * *")
         work(world)
