@@ -1,8 +1,9 @@
 """`bgt controller`: run the operator."""
 
 import logging
+import signal
 import sys
-from typing import Literal
+from typing import Literal, NoReturn
 
 import click
 
@@ -125,6 +126,8 @@ def controller(log_level: str, log_format: Literal["plain", "json"], **values: o
     from backgroundtask.controller.main import run  # noqa: PLC0415
     from backgroundtask.controller.settings import Settings  # noqa: PLC0415
 
+    for told in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(told, _end)
     log_lines("WARNING" if log_level == "WARN" else log_level, log_format)
     try:
         sys.exit(run(Settings.of(**values)))
@@ -134,3 +137,8 @@ def controller(log_level: str, log_format: Literal["plain", "json"], **values: o
             logging.getLogger("backgroundtask").critical("%s: %s", error.reason, error.message, extra=told)
             sys.exit(1)
         raise click.ClickException(f"{error.reason}: {error.message}") from error
+
+
+def _end(*_: object) -> NoReturn:
+    """What a signal does until kopf listens: the first process of a container is sent none that it does not ask for."""
+    sys.exit(0)
