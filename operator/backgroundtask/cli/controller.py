@@ -126,8 +126,8 @@ def controller(log_level: str, log_format: Literal["plain", "json"], **values: o
     from backgroundtask.controller.main import run  # noqa: PLC0415
     from backgroundtask.controller.settings import Settings  # noqa: PLC0415
 
-    for told in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(told, _end)
+    for end in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(end, _end)
     log_lines("WARNING" if log_level == "WARN" else log_level, log_format)
     try:
         sys.exit(run(Settings.of(**values)))
