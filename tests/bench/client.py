@@ -51,8 +51,10 @@ class Api:
         return told
 
     @asynccontextmanager
-    async def watching(self, path: str, see: Callable[[str, dict[str, Any]], None]) -> AsyncIterator[None]:
-        """Tell `see` of every event from now on."""
+    async def watching(
+        self, path: str, see: Callable[[str, dict[str, Any]], None]
+    ) -> AsyncIterator[asyncio.Task[None]]:
+        """Tell `see` of every event from now on; the task that does ends only with the watch."""
         listed = await self.send("GET", f"{path}?limit=1")
         query = f"watch=1&resourceVersion={listed['metadata']['resourceVersion']}"
         async with self._session.get(
@@ -60,7 +62,7 @@ class Api:
         ) as stream:
             following = asyncio.create_task(_follow(stream, see))
             try:
-                yield
+                yield following
             finally:
                 following.cancel()
 
@@ -71,6 +73,8 @@ async def _follow(stream: aiohttp.ClientResponse, see: Callable[[str, dict[str, 
         *lines, rest = (rest + chunk).split(b"\n")
         for text in lines:
             event = json.loads(text)
+            if event["type"] == "ERROR":
+                raise RuntimeError(event["object"].get("message"))
             see(event["type"], event["object"])
 
 
@@ -92,14 +96,15 @@ class Board:
         if not self._awaited:
             self._all.set()
 
-    async def wait(self, seconds: float) -> list[str]:
-        """Wait for all; the names that did not come."""
+    async def wait(self, seconds: float, following: asyncio.Task[None]) -> list[str]:
+        """Wait for all, while they are followed; the names that did not come."""
         if self._awaited:
-            try:
-                await asyncio.wait_for(self._all.wait(), seconds)
-            except TimeoutError:
-                return sorted(self._awaited)
-        return []
+            all_came = asyncio.create_task(self._all.wait())
+            await asyncio.wait({all_came, following}, timeout=seconds, return_when=asyncio.FIRST_COMPLETED)
+            all_came.cancel()
+            if following.done():
+                raise RuntimeError(f"the watch ended: {following.exception()!r}")
+        return sorted(self._awaited)
 
     def answer(self, missing: list[str], **more: object) -> Job:
         """What the job answers: when it began, seconds of each name, seconds until the last."""
@@ -138,11 +143,11 @@ async def apply(api: Api, job: Job) -> Job:
         wanted[name] = answer["metadata"]["generation"]
         look(answer)
 
-    async with api.watching(TASKS, lambda _, body: look(body)):
+    async with api.watching(TASKS, lambda _, body: look(body)) as following:
         start = time.monotonic()
         await _together(apply_one, job["bodies"])
         applied = time.monotonic() - start
-        missing = await board.wait(job["timeout"])
+        missing = await board.wait(job["timeout"], following)
     return board.answer(missing, applied=applied, conditions=conditions)
 
 
@@ -162,11 +167,11 @@ async def delete(api: Api, job: Job) -> Job:
         if len(ready) >= job["after"]:
             enough.set()
 
-    async with api.watching(TASKS, see):
+    async with api.watching(TASKS, see) as following:
         if job["after"]:
             await asyncio.wait_for(enough.wait(), job["timeout"])
         await _together(delete_one, job["names"])
-        missing = await board.wait(job["timeout"])
+        missing = await board.wait(job["timeout"], following)
     return board.answer(missing)
 
 
@@ -181,7 +186,7 @@ async def events(api: Api, job: Job) -> Job:
         if name in wanted and body.get("status", {}).get("taskVersion", -1) >= wanted[name]:
             board.arrive(name)
 
-    async with api.watching(RUNS, see), _sqs(job["aws"], job["region"]) as queue:
+    async with api.watching(RUNS, see) as following, _sqs(job["aws"], job["region"]) as queue:
         start = time.monotonic()
 
         async def send(at: int, message: Job) -> None:
@@ -193,7 +198,7 @@ async def events(api: Api, job: Job) -> Job:
             await queue(job["queue"], message["body"])
 
         await asyncio.gather(*(send(at, message) for at, message in enumerate(job["messages"])))
-        missing = await board.wait(job["timeout"])
+        missing = await board.wait(job["timeout"], following)
     return board.answer(missing, late=late)
 
 
