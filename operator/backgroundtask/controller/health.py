@@ -41,6 +41,13 @@ class Crew(Protocol):
         """Seconds that the longest of them is at its key already; 0 where none has one."""
 
 
+class Helper(Protocol):
+    """Threads that work beside the crew: readers of queues, as `tracker.Tracker`; the writer of Events."""
+
+    def ended(self) -> list[str]:
+        """What those of them did that ended though nobody told them to."""
+
+
 class Lead(Protocol):
     """Whether this process acts, as `leadership.Leadership`."""
 
@@ -78,11 +85,12 @@ class Health:
         self.api_server = Pulse(clock)
         self._crew: Crew | None = None
         self._lead: Lead | None = None
+        self._helpers: tuple[Helper, ...] = ()
         self._missing = {"listed": "not all kinds were listed yet", "watched": "the watches have not begun yet"}
 
-    def follow(self, crew: Crew, lead: Lead) -> None:
+    def follow(self, crew: Crew, lead: Lead, *helpers: Helper) -> None:
         """Ask these from now on."""
-        self._crew, self._lead = crew, lead
+        self._crew, self._lead, self._helpers = crew, lead, helpers
 
     def listed(self) -> None:
         """All kinds were listed once, completely."""
@@ -99,7 +107,13 @@ class Health:
 
     def alive(self) -> Report:
         """What only a restart mends."""
-        return {"loop": self._hung_loop(), "workers": self._dead_crew(), "keys": self._stuck(), "lease": self._lost()}
+        return {
+            "loop": self._hung_loop(),
+            "workers": self._dead_crew(),
+            "helpers": self._dead_helpers(),
+            "keys": self._stuck(),
+            "lease": self._lost(),
+        }
 
     def ready(self) -> Report:
         """What keeps this replica from its work, or from being able to take it up."""
@@ -112,6 +126,10 @@ class Health:
 
     def _dead_crew(self) -> str | None:
         ended = self._crew.ended() if self._crew else []
+        return f"{', '.join(ended)} ended" if ended else None
+
+    def _dead_helpers(self) -> str | None:
+        ended = [name for helper in self._helpers for name in helper.ended()]
         return f"{', '.join(ended)} ended" if ended else None
 
     def _stuck(self) -> str | None:

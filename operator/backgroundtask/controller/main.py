@@ -60,7 +60,7 @@ def run(settings: Settings) -> int:
     tracker = Tracker(context)
     doubts = Doubts(context)
     workers = Workers(context.queue, _dispatch(context, tracker, doubts), count=settings.workers)
-    health.follow(workers, leads)
+    health.follow(workers, leads, tracker, context.recorder)
     _list(context)
     health.listed()
     _serve_metrics(settings.metrics_port)

@@ -59,6 +59,13 @@ class Reader:
         self._stopping.set()
         self._stored.put(None)
 
+    def ended(self) -> list[str]:
+        """What those of its threads did that ended though nobody told them to."""
+        if self._stopping.is_set():
+            return []
+        threads = {"receiver": self._receiver, "deleter": self._deleter}
+        return [name for name, thread in threads.items() if thread.ident is not None and not thread.is_alive()]
+
     def join(self, timeout: float) -> None:
         """Wait for the end, for `timeout` seconds at most."""
         end = time.monotonic() + timeout

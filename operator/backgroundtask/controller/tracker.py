@@ -66,6 +66,10 @@ class Tracker:
         for reader in readers:
             reader.join(max(end - time.monotonic(), 0.0))
 
+    def ended(self) -> list[str]:
+        """What those threads did that ended though nobody told them to: a queue is not read, or read for ever."""
+        return [name for reader in self._all() for name in reader.ended()]
+
     def _all(self) -> list[Reader]:
         with self._lock:
             return list(self._readers.values())

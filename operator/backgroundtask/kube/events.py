@@ -70,6 +70,10 @@ class Recorder:
             self._changed.notify()
         self._thread.join(timeout)
 
+    def ended(self) -> list[str]:
+        """`events` where its thread ended though nobody told it to."""
+        return [] if self._stopping.is_set() or self._thread.is_alive() else [self._thread.name]
+
     def _run(self) -> None:
         while (waiting := self._next()) is not None:
             happening, moment = waiting

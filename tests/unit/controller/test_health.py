@@ -47,6 +47,16 @@ class Crew:
 
 
 @dataclass
+class Helper:
+    """What works beside the crew, as a test says that it does."""
+
+    gone: list[str] = field(default_factory=list)
+
+    def ended(self) -> list[str]:
+        return self.gone
+
+
+@dataclass
 class Lead:
     is_leading: bool = True
     is_candidate: bool = True
@@ -59,10 +69,12 @@ class Process:
     clock: Clock = field(default_factory=Clock)
     crew: Crew = field(default_factory=Crew)
     lead: Lead = field(default_factory=Lead)
+    readers: Helper = field(default_factory=Helper)
+    recorder: Helper = field(default_factory=Helper)
 
     def __post_init__(self) -> None:
         self.health = Health(self.clock)
-        self.health.follow(self.crew, self.lead)
+        self.health.follow(self.crew, self.lead, self.readers, self.recorder)
         self.health.listed()
         self.health.watched()
         self.lives()
@@ -102,6 +114,8 @@ def _unanswered(seconds: float, code: str) -> Callable[[Process], None]:
         (_wait(60.0), set(), set(), "a loop may be late"),
         (_wait(61.0), {"loop"}, set(), "but not for a minute"),
         (lambda one: one.crew.gone.append("worker-3"), {"workers"}, set(), "its key is worked on by nobody"),
+        (lambda one: one.readers.gone.append("deleter"), {"helpers"}, set(), "what is stored comes again for ever"),
+        (lambda one: one.recorder.gone.append("events"), {"helpers"}, set(), "people are told nothing any more"),
         (lambda one: setattr(one.crew, "seconds", 601.0), {"keys"}, set(), "every call has a time limit"),
         (lambda one: setattr(one.crew, "seconds", 599.0), set(), set(), "a big look takes its time"),
         (lambda one: setattr(one.lead, "is_candidate", False), {"lease"}, set(), "it would stand by for ever"),
@@ -226,6 +240,7 @@ class TestProbes:
         assert text.splitlines() == [
             "[+]loop ok",
             "[-]workers failed: worker-3 ended",
+            "[+]helpers ok",
             "[+]keys ok",
             "[+]lease ok",
             "healthz check failed",

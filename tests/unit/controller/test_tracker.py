@@ -307,6 +307,38 @@ class TestAssurance:
         assure()
 
 
+class TestWhatEnded:
+    def test_a_reader_that_works_or_was_told_to_end_has_nothing_to_tell(self, reader: Reader) -> None:
+        assert reader.ended() == []
+        reader.start()
+        assert reader.ended() == []
+
+        reader.stop()
+        reader.join(SOON)
+
+        assert reader.ended() == []
+
+    @pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")  # it is what is tested
+    def test_a_thread_that_ends_by_itself_is_named(self, world: World, reader: Reader, taker: Taker) -> None:
+        taker.error = cast("Exception", SystemExit())
+        before = _readers()
+        reader.start()
+        (receiver,) = (one for one in _readers() - before if one.name.startswith("receive "))
+
+        world.account.send(EVENTS, "the last")
+        receiver.join(SOON)
+
+        assert reader.ended() == ["receiver"]
+
+    def test_a_tracker_tells_of_all_its_readers(self, world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+        made = Tracker(process(world).context)
+        made.follow("default", world.cloud, parse_template(template_object()).spec)
+        monkeypatch.setattr(Reader, "ended", lambda _: ["deleter"])
+
+        assert made.ended() == ["deleter", "deleter"]
+        made.stop(SOON)
+
+
 class TestTracker:
     @pytest.fixture
     def readers(self, world: World) -> Iterator[Tracker]:

@@ -207,6 +207,22 @@ def test_what_is_emitted_after_the_stop_is_dropped() -> None:
     assert recorder.dropped == 1
 
 
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")  # it is what is tested
+def test_a_thread_that_ends_by_itself_is_named_and_one_that_was_told_to_is_not(monkeypatch: pytest.MonkeyPatch) -> None:
+    before = set(threading.enumerate())
+    recorder = Recorder(kube_over(EventStore()), "operator", clock=Clock())
+    (thread,) = set(threading.enumerate()) - before
+    assert recorder.ended() == []
+
+    with monkeypatch.context() as broken:
+        broken.setattr(Correlator, "record", lambda *_: 1 // 0)
+        started(recorder)
+        thread.join(SECONDS)
+
+    assert recorder.ended() == ["events"]
+    assert recorded(EventStore(), started).ended() == []
+
+
 def test_stopping_does_not_wait_for_the_pause_that_the_api_server_wants() -> None:
     store = EventStore(Reply(503, {}, {"Retry-After": "300"}))
 
