@@ -42,12 +42,13 @@ def test_a_secret_becomes_a_variable(ecs: Ecs, value_from: str, expected: str, w
     assert list(ecs.world.groups["/bgt/reports"].values()) == [[expected]], why
 
 
-def test_a_binary_secret_is_text_too(ecs: Ecs) -> None:
+def test_a_binary_secret_stops_the_task_although_its_bytes_are_text(ecs: Ecs) -> None:
     ecs.world.secrets[ASM] = {"SecretBinary": b"bytes"}
 
-    run_with(ecs, ASM)
+    ended = run_with(ecs, ASM)
 
-    assert list(ecs.world.groups["/bgt/reports"].values()) == [["bytes"]]
+    assert ended["stopCode"] == "TaskFailedToStart"
+    assert f"the secret with ARN '{ASM}' has no SecretString" in str(ended["stoppedReason"])
 
 
 MISSING = [
