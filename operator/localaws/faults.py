@@ -59,7 +59,6 @@ class Rule:
     when_gone: WhenGone = WhenGone.PROCEED
     hits: int = 0
     removed: asyncio.Event = field(default_factory=asyncio.Event)
-    forgotten: bool = False
 
     def means(self, service: str, operation: str, principal: str) -> bool:
         """Whether a call is one of those that the rule is about."""
@@ -120,12 +119,6 @@ class Faults:
         """Remove all rules."""
         for rule_id in list(self._rules):
             self.remove(rule_id)
-
-    def forget(self) -> None:
-        """Remove all rules for a new beginning: what they hold belongs to the old one and is dropped."""
-        for rule in self._rules.values():
-            rule.forgotten = True
-        self.clear()
 
     def hit(self, service: str, operation: str, principal: str) -> Rule | None:
         """The rule that hits this call, which then counts as hit; None where it passes unharmed."""

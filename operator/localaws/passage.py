@@ -34,6 +34,11 @@ class Passage:
         self._journal = journal
         self._faults = faults
         self._throttles = throttles
+        self._beginnings = 0
+
+    def begin_anew(self) -> None:
+        """Let no call have an effect any more that a fault delays or holds: it belongs to the old world."""
+        self._beginnings += 1
 
     def arrive(
         self, *, service: str, operation: str, region: str, principal: str, params: bytes, agent: str = ""
@@ -80,9 +85,11 @@ class Passage:
             entry.seconds = time.monotonic() - started
 
     async def _through(self, entry: Entry, effect: Callable[[], Awaitable[Answer]], gone: Callable[[], bool]) -> Answer:
-        rule = self._faults.hit(entry.service, entry.operation, entry.principal)
+        rule, begun = self._faults.hit(entry.service, entry.operation, entry.principal), self._beginnings
         if rule is not None:
             await _before(rule, entry, gone)
+        if begun != self._beginnings:
+            raise Dropped
         self._throttles.take(entry.service, entry.operation, entry.region)
         answer = await effect()
         entry.effect = entry.outcome == PENDING
@@ -117,6 +124,6 @@ async def _hold(rule: Rule, entry: Entry, gone: Callable[[], bool]) -> None:
         except TimeoutError:
             if rule.when_gone is WhenGone.DROP and gone():
                 raise Dropped from None
-    if rule.forgotten or (rule.when_gone is WhenGone.DROP and gone()):
+    if rule.when_gone is WhenGone.DROP and gone():
         raise Dropped
     entry.outcome = PENDING

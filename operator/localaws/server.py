@@ -91,6 +91,7 @@ class Server:
     async def _answer(self, request: Request, gone: Callable[[], bool]) -> Response:
         if request.path.startswith(control.PREFIX):
             return await self._control.answer(request)
+        await self._world.ready()
         own = self._own(request)
         if own is not None:
             return await self._own_answer(own, request, gone)

@@ -13,7 +13,7 @@ from collections.abc import Callable, Coroutine, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from localaws import api
+from localaws import api, cloudwatch
 from localaws.background import Background
 from localaws.clock import VirtualClock
 from localaws.contract import INSIDE, AwsError, Call, Caller, Clock, Params, Service
@@ -26,9 +26,6 @@ from localaws.moto_bridge import Moto
 from localaws.passage import Dropped, Passage
 from localaws.sqs import SqsService
 from localaws.throttles import Throttles
-
-LOG_BATCH = 10_000
-"""PutLogEvents takes at most so many events (CloudWatch Logs API Reference)."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,6 +60,7 @@ class World:
         self._settings = settings
         self._factories = factories
         self._calls = 0
+        self._resetting = asyncio.Lock()
         self._populate()
 
     def _populate(self) -> None:
@@ -75,8 +73,7 @@ class World:
     async def start(self) -> None:
         """Start moto and all services."""
         await self.moto.start()
-        for service in self.services.values():
-            await service.start()
+        await self._start_services()
 
     async def stop(self) -> None:
         """End all services, all processes that they started and all work in the background."""
@@ -84,17 +81,30 @@ class World:
         await self.moto.stop()
 
     async def reset(self) -> None:
-        """Begin anew: no resources, no journal, no faults, real time, as if just started."""
+        """Begin anew: no resources, no journal, no faults, real time, as if just started.
+
+        Calls that are under way are dropped; those that come meanwhile wait (`ready`).
+        """
+        async with self._resetting:
+            await self._begin_anew()
+
+    async def ready(self) -> None:
+        """Wait for the end of a reset that is under way."""
+        if self._resetting.locked():
+            async with self._resetting:
+                return
+
+    async def _begin_anew(self) -> None:
+        self.passage.begin_anew()
+        self.faults.clear()
         await self._stop_services()
-        self.faults.forget()
         self.throttles.put(())
         self.emission.be(Habits())
         self.journal.clear()
         self.virtual_clock.reset(self._settings.rate)
         await self.moto.reset()
         self._populate()
-        for service in self.services.values():
-            await service.start()
+        await self._start_services()
 
     def spawn(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
         """Run `work` in the background until it ends or the server stops; its exceptions are logged, never lost."""
@@ -185,25 +195,14 @@ class World:
     async def write_log(self, region: str, group: str, stream: str, lines: Sequence[tuple[int, str]]) -> None:
         """Append `(epoch milliseconds, message)` lines to a CloudWatch Logs stream, which is created if missing.
 
-        Empty lines are left out, as the awslogs driver does: Logs takes no empty message.
-
         Raises:
             AwsError: ResourceNotFoundException where the group does not exist.
         """
-        ordered = sorted((line for line in lines if line[1]), key=lambda line: line[0])
-        where = {"logGroupName": group, "logStreamName": stream}
-        for start in range(0, len(ordered), LOG_BATCH):
-            events = [{"timestamp": at, "message": text} for at, text in ordered[start : start + LOG_BATCH]]
-            try:
-                await self._log("PutLogEvents", {**where, "logEvents": events}, region)
-            except AwsError as e:
-                if e.code != "ResourceNotFoundException":
-                    raise
-                await self._log("CreateLogStream", where, region)
-                await self._log("PutLogEvents", {**where, "logEvents": events}, region)
 
-    async def _log(self, operation: str, params: Params, region: str) -> None:
-        await self.call("logs", operation, params, region=region, principal="ecs-tasks.amazonaws.com")
+        async def call(operation: str, params: Params) -> Params:
+            return await self.call("logs", operation, params, region=region, principal="ecs-tasks.amazonaws.com")
+
+        await cloudwatch.append(call, group, stream, lines)
 
     async def _pass(
         self,
@@ -239,6 +238,10 @@ class World:
 
     def _busy(self) -> bool:
         return self.moto.under_way > 0
+
+    async def _start_services(self) -> None:
+        for service in self.services.values():
+            await service.start()
 
     async def _stop_services(self) -> None:
         for service in self.services.values():

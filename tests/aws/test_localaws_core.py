@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import datetime as dt
 import http.client
+import itertools
 import json
 import os
 import signal
@@ -34,6 +35,10 @@ def until(condition: Callable[[], Any], seconds: float = 10.0) -> Any:
         assert time.monotonic() < end, "the condition did not come true in time"
         time.sleep(0.02)
     return found
+
+
+def _now(aws: Running) -> dt.datetime:
+    return dt.datetime.fromisoformat(aws.control("GET", "clock")["now"])
 
 
 def queue(aws: Running, name: str) -> str:
@@ -361,16 +366,49 @@ def test_an_operation_that_does_not_exist_is_unknown(aws: Running) -> None:
     assert (status, json.loads(body)["__type"]) == (400, "UnknownOperationException")
 
 
-def test_a_reset_drops_what_is_held(aws: Running) -> None:
-    aws.fault("hold", "events", "PutRule")
+@pytest.mark.parametrize(("action", "seconds", "outcome"), [("hold", 0, "held"), ("delay", 1, "pending")])
+def test_a_reset_drops_what_is_held_or_delayed(aws: Running, action: str, seconds: int, outcome: str) -> None:
+    aws.fault(action, "events", "PutRule", seconds=seconds)
     with ThreadPoolExecutor() as pool:
-        held = pool.submit(rule, aws)
-        until(lambda: aws.journal(operation="PutRule", outcome="held"))
+        late = pool.submit(rule, aws)
+        until(lambda: aws.journal(operation="PutRule", outcome=outcome))
 
         aws.reset()
 
-        assert isinstance(held.exception(10), HTTPClientError)
+        assert isinstance(late.exception(10), HTTPClientError)
         assert aws.client("events").list_rules()["Rules"] == []
+
+
+def test_a_reset_ends_an_advance_that_is_under_way(aws: Running) -> None:
+    aws.client("events").put_rule(Name="often", ScheduleExpression="rate(1 minute)")
+    begun = dt.datetime.now(dt.UTC)
+    with ThreadPoolExecutor() as pool:
+        advance = pool.submit(aws.advance, 3 * 365 * 86_400)
+        until(lambda: _now(aws) > begun + dt.timedelta(hours=1))
+
+        aws.reset()
+        advance.result(30)
+
+    assert _now(aws) - begun < dt.timedelta(minutes=10)
+
+
+def test_a_call_that_comes_during_a_reset_has_its_effect_after_it(aws: Running) -> None:
+    def put_rules() -> None:
+        for number in itertools.count():
+            events.put_rule(Name=f"rule-{number % 50}", EventPattern=PATTERN)
+            if reset.done():
+                return
+
+    events = aws.client("events")
+    with ThreadPoolExecutor() as pool:
+        for _ in range(5):
+            reset = pool.submit(aws.reset)
+            for putting in [pool.submit(put_rules) for _ in range(2)]:
+                putting.result(30)
+
+            there = {found["Name"] for found in events.list_rules()["Rules"]}
+            put = {entry["params"]["Name"] for entry in aws.journal(operation="PutRule", outcome="ok")}
+            assert put == there
 
 
 @pytest.mark.parametrize(("service", "operation"), [("outposts", "list_sites"), ("braket", "search_devices")])
@@ -406,8 +444,7 @@ def test_a_reset_forgets_everything(aws: Running) -> None:
     assert (aws.journal(), aws.control("GET", "faults")["faults"]) == ([], [])
     assert aws.client("events").list_rules()["Rules"] == []
     assert "QueueUrls" not in aws.client("sqs").list_queues()
-    now = dt.datetime.fromisoformat(aws.control("GET", "clock")["now"])
-    assert abs(now - dt.datetime.now(dt.UTC)) < dt.timedelta(minutes=1)
+    assert abs(_now(aws) - dt.datetime.now(dt.UTC)) < dt.timedelta(minutes=1)
 
 
 def test_it_ends_with_the_process_that_started_it() -> None:

@@ -17,7 +17,6 @@ _PRINCIPAL = "ecs-tasks.amazonaws.com"
 _CHUNK = 64 * 1024
 # reported: moby, daemon/logger/awslogs: longer lines become several events, empty ones none
 _EVENT_BYTES = 262_144 - 26
-_BATCH = 10_000  # documented: API: PutLogEvents, events a batch
 _logger = logging.getLogger(__name__)
 
 
@@ -58,8 +57,7 @@ class LogStream:
         moment = int(self.world.clock.now().timestamp() * 1000)
         events = [(moment, line.decode(errors="replace")) for line in lines if line]
         try:
-            for start in range(0, len(events), _BATCH):
-                await self.world.write_log(self.region, self.group, self.name, events[start : start + _BATCH])
+            await self.world.write_log(self.region, self.group, self.name, events)
         except AwsError as e:
             _logger.warning("Lost %d lines of log stream %s of %s: %s", len(events), self.name, self.group, e.code)
 
