@@ -56,6 +56,13 @@ class Orphans:
         """All of it was listed."""
         self._listed_at = self._clock()
 
+    def keep_clouds(self, named: Iterable[Cloud]) -> None:
+        """Forget what was seen in an AWS that no template names any more: nobody looks there again."""
+        kept = set(named)
+        for cloud in [one for one in list(self._memories) if one not in kept]:
+            del self._memories[cloud]
+        self._measure()
+
     def look(
         self, cloud: Cloud, sites: Sequence[Site], *, schedules: Mapping[str, Iterable[str]], definitions: Iterable[str]
     ) -> None:
@@ -90,8 +97,8 @@ class Orphans:
         if sites is None:
             return
         owner = Owner(self._context.settings.installation, key.namespace, key.name)
-        memory = self._memories[self._context.cloud(sites[0])]
-        if memory.sightings.is_still_orphan(owner, sites):
+        memory = self._memories.get(self._context.cloud(sites[0]))
+        if memory is not None and memory.sightings.is_still_orphan(owner, sites):
             self._end(key, sites)
         self._due.pop(key, None)
 
@@ -138,6 +145,9 @@ class Orphans:
         if over and over != memory.over:
             self._tell_too_many(over, verdict.cap, site)
         memory.over = over
+        self._measure()
+
+    def _measure(self) -> None:
         for kind in ("schedule", "definition"):
             total = sum(one.counts.get(kind, 0) for one in list(self._memories.values()))
             metrics.ORPHANS.labels(kind).set(total)

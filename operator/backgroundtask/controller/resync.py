@@ -68,7 +68,9 @@ class Resync:
         self._orphans.listed()
         for _, name in self._context.cache.keys(TEMPLATES):
             self._context.queue.add_after(ResyncKey(name), self._context.settings.resync, Priority.RESYNC)
-        self._poison.keep(queue for site, _ in self._places() for queue in _queues(site))
+        places = list(self._places())
+        self._poison.keep(queue for site, _ in places for queue in _queues(site))
+        self._orphans.keep_clouds(cloud for _, cloud in places)
         tasks = {TaskKey(namespace, name) for namespace, name in self._context.cache.keys(TASKS)}
         for key in list(self._full_looks):
             if key not in tasks:

@@ -28,7 +28,7 @@ Listed = Mapping[str, Iterable[str]]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Seen:
-    """The orphans of a cloud, how many owners have anything there, and how many things of each kind are orphaned."""
+    """The orphans of a cloud, how many owners they are among, and how many things of each kind are orphaned."""
 
     orphans: frozenset[Owner] = frozenset()
     owners: int = 0
@@ -79,7 +79,8 @@ class Sightings:
             "schedule": sum(len(one.schedules) for one in found),
             "definition": sum(len(one.definitions) for one in found),
         }
-        return Seen(orphans=frozenset(self._orphans), owners=len(owners), counts=counts)
+        believed = owners - self._left_alone.keys()  # the more is retained, the more would count as few
+        return Seen(orphans=frozenset(self._orphans), owners=len(believed), counts=counts)
 
     def is_still_orphan(self, owner: Owner, sites: Sequence[Site]) -> bool:
         """Whether what is there now may be taken: everything is asked anew, as another replica may have marked it.

@@ -38,7 +38,7 @@ class Verdict:
 def judge(
     orphans: frozenset[Owner], *, owners: int, before: Mapping[Owner, float], now: float, grace: float
 ) -> Verdict:
-    """What follows from a sighting of `orphans` among `owners` that have anything in AWS.
+    """What follows from a sighting of `orphans` among `owners` that have anything in AWS, and nothing retained.
 
     `before` is what the last sighting is to be remembered by; `grace` seconds lie between two that count.
     """

@@ -11,7 +11,7 @@ import pytest
 from backgroundtask.controller import metrics
 from backgroundtask.controller.sightings import CLUSTER_TAG
 from backgroundtask.errors import Blocked, Busy
-from backgroundtask.kube.resource import TASKS
+from backgroundtask.kube.resource import TASKS, TEMPLATES, Resource
 from backgroundtask.plan.names import Owner
 from fixtures.fake_process import INSTALLATION, Process
 from fixtures.fake_world import GROUP, NAMESPACE, OWNER, World
@@ -38,14 +38,14 @@ def looks(world: World, number: int) -> None:
         world.pass_time(1)
 
 
-def orphan(world: World, name: str = "nightly") -> None:
+def orphan(world: World, name: str = "nightly", resource: Resource = TASKS) -> None:
     """Somebody takes the finalizer off and deletes the object, behind the operator's back."""
-    body = world.task(name)
+    body = world.object(resource, name)
     bare = {**body, "metadata": {key: value for key, value in body["metadata"].items() if key != "finalizers"}}
-    world.store.replace(TASKS, body, bare)
-    world.store.delete(TASKS, world.task(name))
+    world.store.replace(resource, body, bare)
+    world.delete(resource, name)
     process(world).work()
-    assert world.find(TASKS, name) is None
+    assert world.find(resource, name) is None
 
 
 def gauge(name: str, **labels: str) -> float:
@@ -197,6 +197,18 @@ class TestPlaces:
         assert ends[0] == "schedules.update", "nothing fires what another place retires"
         assert sorted(ends[1:]) == ["ecs.deregister", "schedules.remove"]
 
+    def test_nothing_is_told_any_more_of_an_aws_that_no_template_names(self, world: World) -> None:
+        restart(world, orphan_sweep="report")
+        for name in ("nightly", "other-0", "other-1"):
+            orphan(world, name)
+        looks(world, 2)
+        assert (gauge("bgt_orphans", kind="definition"), gauge("bgt_orphans_over_cap")) == (3, 3)
+
+        orphan(world, "default", TEMPLATES)
+        looks(world, 2)
+
+        assert (gauge("bgt_orphans", kind="definition"), gauge("bgt_orphans_over_cap")) == (0, 0)
+
     def test_one_group_of_another_cluster_keeps_everything_there_is(self, world: World, second: Owner) -> None:
         orphan(world, "elsewhere")
         _mark_group(world)
@@ -336,6 +348,22 @@ class TestRetained:
 
         assert live(world) == (True, True)
         assert told(world, "OrphanFound") == []
+
+    def test_what_is_retained_lets_no_more_orphans_be_believed(self, world: World) -> None:
+        kept = [f"kept-{number}" for number in range(20)]
+        for name in kept:
+            world.apply(name=name, deletionPolicy="Retain")
+        process(world).work()
+        for name in kept:
+            world.delete(name=name)
+        process(world).work()
+        for name in ("nightly", "other-0", "other-1"):
+            orphan(world, name)
+
+        looks(world, 6)
+
+        assert "More than 2 at once" in told(world, "TooManyOrphans")[0]
+        assert len(world.account.schedules) == len(kept) + 1 + OTHERS
 
     def test_what_force_orphan_left_is_taken_when_aws_allows(self, world: World) -> None:
         world.trace.fail_next("schedules.remove", Blocked("AccessDenied", "Grant it."), times=10_000)
