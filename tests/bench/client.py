@@ -15,19 +15,20 @@ import sys
 import tempfile
 import time
 from collections import Counter
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
 import aiohttp
 
+from bench.board import Board
+
 CONNECTIONS = 32
 TASKS = "/apis/bgtask.dev/v1alpha1/namespaces/default/backgroundtasks"
 RUNS = "/apis/bgtask.dev/v1alpha1/namespaces/default/backgroundtaskruns"
 
 Job = dict[str, Any]
-Moments = dict[str, float]
 
 
 class Api:
@@ -54,68 +55,32 @@ class Api:
     async def watching(
         self, path: str, see: Callable[[str, dict[str, Any]], None]
     ) -> AsyncIterator[asyncio.Task[None]]:
-        """Tell `see` of every event from now on; the task that does ends only with the watch."""
+        """Tell `see` of every event from now on; the task that does ends only where it fails."""
         listed = await self.send("GET", f"{path}?limit=1")
-        query = f"watch=1&resourceVersion={listed['metadata']['resourceVersion']}"
-        async with self._session.get(
-            f"{self._server}{path}?{query}", ssl=self._tls, timeout=aiohttp.ClientTimeout(total=None)
-        ) as stream:
-            following = asyncio.create_task(_follow(stream, see))
-            try:
-                yield following
-            finally:
-                following.cancel()
+        following = asyncio.create_task(self._follow(path, listed["metadata"]["resourceVersion"], see))
+        try:
+            yield following
+        finally:
+            following.cancel()
+
+    async def _follow(self, path: str, version: str, see: Callable[[str, dict[str, Any]], None]) -> None:
+        """Watch on and on: the API server closes a watch whose reader is slow, as it is on a busy machine."""
+        while True:
+            url = f"{self._server}{path}?watch=1&resourceVersion={version}"
+            async with self._session.get(url, ssl=self._tls) as stream:
+                async for event in _events(stream):
+                    if event["type"] == "ERROR":
+                        raise RuntimeError(event["object"].get("message"))
+                    version = event["object"]["metadata"]["resourceVersion"]
+                    see(event["type"], event["object"])
 
 
-async def _follow(stream: aiohttp.ClientResponse, see: Callable[[str, dict[str, Any]], None]) -> None:
+async def _events(stream: aiohttp.ClientResponse) -> AsyncIterator[dict[str, Any]]:
     rest = b""
     async for chunk in stream.content.iter_any():
         *lines, rest = (rest + chunk).split(b"\n")
         for text in lines:
-            event = json.loads(text)
-            if event["type"] == "ERROR":
-                raise RuntimeError(event["object"].get("message"))
-            see(event["type"], event["object"])
-
-
-class Board:
-    """Which of the awaited names have come to what they were awaited for, and when."""
-
-    def __init__(self, names: Iterable[str]) -> None:
-        self.sent: Moments = {}
-        self.came: Moments = {}
-        self._awaited = set(names)
-        self._all = asyncio.Event()
-
-    def arrive(self, name: str) -> None:
-        """The name has come to it now; the first time counts."""
-        if name not in self._awaited:
-            return
-        self._awaited.discard(name)
-        self.came[name] = time.monotonic()
-        if not self._awaited:
-            self._all.set()
-
-    async def wait(self, seconds: float, following: asyncio.Task[None]) -> list[str]:
-        """Wait for all, while they are followed; the names that did not come."""
-        if self._awaited:
-            all_came = asyncio.create_task(self._all.wait())
-            await asyncio.wait({all_came, following}, timeout=seconds, return_when=asyncio.FIRST_COMPLETED)
-            all_came.cancel()
-            if following.done():
-                raise RuntimeError(f"the watch ended: {following.exception()!r}")
-        return sorted(self._awaited)
-
-    def answer(self, missing: list[str], **more: object) -> Job:
-        """What the job answers: when it began, seconds of each name, seconds until the last."""
-        began = min(self.sent.values(), default=0.0)
-        return {
-            "began": began,
-            "seconds": {name: came - self.sent[name] for name, came in self.came.items()},
-            "total": max(self.came.values(), default=began) - began,
-            "missing": missing,
-            **more,
-        }
+            yield json.loads(text)
 
 
 async def apply(api: Api, job: Job) -> Job:

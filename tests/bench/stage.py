@@ -173,7 +173,7 @@ def stage() -> Iterator[Stage]:
 @contextmanager
 def client_of(world: World) -> Iterator[Client]:
     """A client that may do everything; it ends on leaving."""
-    program = [sys.executable, "-P", str(Path(__file__).with_name("client.py")), str(world.kube.kubeconfig)]
+    program = [sys.executable, "-P", "-m", "bench.client", str(world.kube.kubeconfig)]
     process = subprocess.Popen(program, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
     try:
         yield Client(process)
