@@ -107,7 +107,7 @@ def _context(settings: Settings, leads: Leadership, health: Health) -> Context:
             installation=settings.installation,
             threads=settings.workers,
             on_call=metrics.aws_call,
-            pacing=Pacing(rates_of(settings.aws_rates), on_wait=metrics.aws_paced, on_turn=queue.add),
+            pacing=Pacing(rates_of(settings.aws_rates), on_wait=metrics.aws_paced, on_turn=queue.hasten),
             before_write=leads.before_write,
         ),
         recorder=Recorder(kube, component="backgroundtask-operator"),

@@ -43,7 +43,7 @@ class WorkQueue(Generic[Key]):
         self._ready: list[tuple[Priority, int, Key]] = []  # a heap; entries that _queued does not confirm are stale
         self._queued: dict[Key, tuple[Priority, int, float]] = {}
         self._timers: list[tuple[float, int, Key, Priority]] = []
-        self._due: dict[Key, float] = {}
+        self._due: dict[Key, tuple[float, Priority]] = {}
         self._working: dict[Key, Priority | None] = {}  # the value: touched meanwhile, and how
         self._taken: dict[Key, Priority] = {}  # those that are worked on, as they were queued
         self._failures: dict[Key, int] = {}
@@ -58,11 +58,19 @@ class WorkQueue(Generic[Key]):
         """Ask for work on a key in `delay` seconds. Of several requests the earliest counts; it is met once."""
         with self._changed:
             due = self._clock() + max(delay, 0.0)
-            if self._due.get(key, float("inf")) <= due:
+            if key in self._due and self._due[key][0] <= due:
                 return
-            self._due[key] = due
+            self._due[key] = (due, priority)
             heapq.heappush(self._timers, (due, next(self._order), key, priority))
             self._changed.notify()
+
+    def hasten(self, key: Key) -> None:
+        """Let a key that waits for its time come now, as urgent as it was asked for; one that does not is left."""
+        with self._changed:
+            if key in self._working:
+                self._add(key, self._taken[key])
+            elif key in self._due:
+                self._add(key, self._due.pop(key)[1])
 
     def retry(self, key: Key, at_least: float = 0.0) -> float:
         """Ask for work on a key after its backoff, and not before `at_least` seconds; answers the delay in seconds.
@@ -163,7 +171,7 @@ class WorkQueue(Generic[Key]):
         now = self._clock()
         while self._timers and self._timers[0][0] <= now:
             due, _, key, priority = heapq.heappop(self._timers)
-            if self._due.get(key) == due:
+            if self._due.get(key) == (due, priority):
                 del self._due[key]
                 self._add(key, priority)
 

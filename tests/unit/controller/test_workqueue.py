@@ -115,6 +115,38 @@ def test_what_fails_comes_back_no_more_urgent_than_it_was(queue: WorkQueue[str],
     assert queue.priority("resynced") is Priority.RESYNC
 
 
+def test_what_is_hastened_comes_once_and_no_more_urgent_than_it_was_asked_for(
+    queue: WorkQueue[str], clock: Clock
+) -> None:
+    queue.add_after("resynced", 60, Priority.RESYNC)
+    queue.hasten("resynced")
+    queue.add("changed")
+
+    assert [queue.get(0), queue.get(0)] == ["changed", "resynced"]
+    assert queue.priority("resynced") is Priority.RESYNC
+    queue.done("resynced")
+    clock.now += 61
+    assert queue.get(0) is None
+
+
+def test_what_is_hastened_while_it_is_worked_on_comes_again_as_it_came(queue: WorkQueue[str]) -> None:
+    queue.add("resynced", Priority.RESYNC)
+    queue.get(0)
+
+    queue.hasten("resynced")
+    queue.add_after("resynced", 60, Priority.RESYNC)
+    queue.done("resynced")
+
+    assert queue.get(0) == "resynced"
+    assert queue.priority("resynced") is Priority.RESYNC
+
+
+def test_what_waits_for_nothing_is_not_hastened(queue: WorkQueue[str]) -> None:
+    queue.hasten("gone")
+
+    assert queue.get(0) is None
+
+
 def test_a_retry_waits_at_least_as_long_as_aws_asks_for(queue: WorkQueue[str]) -> None:
     assert queue.retry("a", at_least=7) >= 7
 
