@@ -9,7 +9,7 @@ from backgroundtask.api.metadata import ObjectMeta
 from backgroundtask.api.names import FORCE_ORPHAN
 from backgroundtask.controller.context import Context, log
 from backgroundtask.errors import Expected
-from backgroundtask.kube.resource import Ref
+from backgroundtask.kube.resource import RUNS, TASKS, Ref
 
 _SHOWN = 10  # names in an Event, which holds 1024 bytes; the log has all
 
@@ -34,9 +34,16 @@ def tell_left(context: Context, ref: Ref, why: Exception, left: Sequence[str]) -
     log.warning(
         "%s %s/%s is let go by %s (%s); left: %s",
         ref.resource.kind, ref.namespace, ref.name, FORCE_ORPHAN, reason, ", ".join(left) or "nothing known",
-        extra={"reason": "Orphaned"},
+        extra={"reason": "Orphaned", **_fields(ref)},
         exc_info=None if isinstance(why, Expected) else why,
     )  # fmt: skip
+
+
+def _fields(ref: Ref) -> dict[str, str]:
+    """What a line about the object holds for machines, as in all other lines."""
+    if ref.resource == TASKS:
+        return {"task": f"{ref.namespace}/{ref.name}"}
+    return {"run" if ref.resource == RUNS else "template": ref.name}
 
 
 class Unheeded:

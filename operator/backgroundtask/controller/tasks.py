@@ -173,7 +173,7 @@ class Tasks:
         left = self._context.kube.remove_finalizer(TASKS, raw, FINALIZER)
         if left is not None:
             self._context.cache.put(TASKS, left)
-        log.info("Background task deleted taskID=%s", key)
+        log.info("Background task deleted taskID=%s", key, extra={"task": str(key)})
         self._drop(key)
         self._context.queue.add(TemplateKey(read_task_parting(raw).launch_template))
 

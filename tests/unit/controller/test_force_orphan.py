@@ -44,6 +44,7 @@ class TestForced:
     def test_a_task_goes_whatever_aws_says_and_what_stays_is_told(
         self, world: World, caplog: pytest.LogCaptureFixture
     ) -> None:
+        caplog.set_level("INFO", logger="backgroundtask")
         [revision] = world.revisions()
         world.trace.fail_next("schedules.remove", DENIED, times=FOREVER)
         world.delete()
@@ -58,7 +59,10 @@ class TestForced:
         [event] = told(world, "Orphaned")
         assert (event.about, event.type) == ("backgroundtasks nightly", "Warning")
         assert all(words in event.message for words in (NAME, revision, "AccessDenied"))
-        assert [line for line in caplog.records if revision in line.getMessage() and NAME in line.getMessage()]
+        [line] = [one for one in caplog.records if revision in one.getMessage() and NAME in one.getMessage()]
+        assert vars(line)["task"] == str(KEY)
+        [gone] = [one for one in caplog.records if one.getMessage().startswith("Background task deleted")]
+        assert vars(gone)["task"] == str(KEY)
 
     def test_the_teardown_is_tried_once_more_and_what_it_ends_is_not_left(self, world: World) -> None:
         world.trace.fail_next("schedules.remove", DENIED)
