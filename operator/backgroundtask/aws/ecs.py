@@ -1,9 +1,9 @@
 """Amazon ECS: task definitions, tasks and clusters, in our nouns.
 
 What proves absence here, and nothing else does: for a revision, that the complete list of its family's ACTIVE ones does
-not hold it (ECS calls an unknown definition a plain ClientException); for a task and a cluster, a failure `MISSING` in
-an answer with status 200. Members that carry such a proof are read by index, so an answer without them is a bug and
-never an empty world.
+not hold it (ECS calls an unknown definition a plain ClientException) and that it was not made here just now; for a task
+and a cluster, a failure `MISSING` in an answer with status 200. Members that carry such a proof are read by index, so
+an answer without them is a bug and never an empty world.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
@@ -16,6 +16,7 @@ from backgroundtask.aws.clients import Clients
 from backgroundtask.aws.errors import code_of, translated
 from backgroundtask.aws.revisions import Revisions, revision_of
 from backgroundtask.aws.tasks import task_of
+from backgroundtask.aws.unseen import Unseen
 from backgroundtask.errors import Busy
 from backgroundtask.plan.changes import Revision
 from backgroundtask.plan.definition import RETAINED_TAG, Definition
@@ -43,6 +44,7 @@ class Ecs:
     def __init__(self, clients: Clients) -> None:
         self._clients = clients
         self._revisions = Revisions()
+        self._unseen: Unseen[None] = Unseen()  # ARNs by family
 
     @translated()
     def cluster(self, name_or_arn: str) -> Cluster | None:
@@ -58,12 +60,16 @@ class Ecs:
 
     @translated()
     def active_revisions(self, family: str) -> tuple[str, ...]:
-        """The ARNs of a family's ACTIVE revisions, newest first; none where the complete list is empty."""
+        """The ARNs of a family's ACTIVE revisions, newest first; none where the complete list is empty.
+
+        What was registered here and ECS does not list yet is among them.
+        """
         pages = self._clients.ecs.get_paginator("list_task_definitions").paginate(
             familyPrefix=family, status="ACTIVE", sort="DESC"
         )
-        arns = [arn for page in pages for arn in page["taskDefinitionArns"]]
-        return tuple(sorted((arn for arn in arns if _family(arn) == family), key=_number, reverse=True))
+        arns = {arn for page in pages for arn in page["taskDefinitionArns"] if _family(arn) == family}
+        self._unseen.settled(family, arns)
+        return tuple(sorted(arns | self._unseen.of(family).keys(), key=_number, reverse=True))
 
     def all_active_revisions(self, prefix: str) -> Iterator[str]:
         """The ARNs of all ACTIVE revisions whose family begins with `prefix`, in one walk through the account's.
@@ -72,7 +78,12 @@ class Ecs:
         """
         with translated():
             for page in self._clients.ecs.get_paginator("list_task_definitions").paginate(status="ACTIVE"):
-                yield from (arn for arn in page["taskDefinitionArns"] if _family(arn).startswith(prefix))
+                ours = [arn for arn in page["taskDefinitionArns"] if _family(arn).startswith(prefix)]
+                for arn in ours:
+                    self._unseen.settled(_family(arn), [arn])
+                yield from ours
+        for family in self._unseen.places():
+            yield from self._unseen.of(family) if family.startswith(prefix) else ()
 
     @translated()
     def revision(self, arn: str, *, fresh: bool = False) -> Revision:
@@ -84,7 +95,7 @@ class Ecs:
             Busy: RevisionVanished, where ECS no longer knows it.
         """
         known = self._revisions.get(arn)
-        if known is not None and not fresh:
+        if known is not None and (not fresh or self._unseen.has(_family(arn), arn)):
             return known
         try:
             answer = self._clients.ecs.describe_task_definition(taskDefinition=arn, include=["TAGS"])
@@ -117,6 +128,7 @@ class Ecs:
             secrets=frozenset(definition.secrets.values()),
         )
         self._revisions.put(revision)
+        self._unseen.made(_family(arn), arn, None)
         return revision
 
     @translated()
@@ -145,6 +157,7 @@ class Ecs:
         except ClientError as error:
             if not self._is_gone(error, arn):
                 raise
+        self._unseen.settled(_family(arn), [arn])
 
     @translated()
     def tasks_of(self, cluster: str, family: str) -> tuple[Task, ...]:

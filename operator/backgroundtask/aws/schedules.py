@@ -1,8 +1,8 @@
 """EventBridge Scheduler: schedules and their groups, in our nouns.
 
-What proves absence here: ResourceNotFoundException. Scheduler answers it for a schedule that is not there and for one
-whose group is not there, and both mean that nothing fires. It keeps no tags on schedules, so whose a schedule is stands
-in its description, and whose a group is in its tags.
+What proves absence here: ResourceNotFoundException, unless what is not found was made here just now. Scheduler answers
+it for a schedule that is not there and for one whose group is not there, and both mean that nothing fires. It keeps no
+tags on schedules, so whose a schedule is stands in its description, and whose a group is in its tags.
 """
 
 from collections.abc import Mapping
@@ -14,6 +14,8 @@ from botocore.exceptions import ClientError
 
 from backgroundtask.aws.clients import Clients
 from backgroundtask.aws.errors import code_of, translated
+from backgroundtask.aws.unseen import Unseen
+from backgroundtask.errors import Busy
 from backgroundtask.plan.changes import Found
 from backgroundtask.plan.schedule import Schedule, from_scheduler
 
@@ -38,16 +40,24 @@ class Schedules:
 
     def __init__(self, clients: Clients) -> None:
         self._clients = clients
+        self._unseen: Unseen[bool] = Unseen()  # by group and name: whether it fires
 
     @translated()
     def find(self, group: str, name: str) -> Found | None:
-        """The schedule, or None where Scheduler does not know it (404)."""
+        """The schedule, or None where Scheduler does not know it (404).
+
+        Raises:
+            Busy: ScheduleNotVisible, where it was made here and Scheduler does not show it yet.
+        """
         try:
             answer = self._clients.scheduler.get_schedule(GroupName=group, Name=name)
         except ClientError as error:
             if code_of(error) != _ABSENT:
                 raise
+            if self._unseen.has(group, name):
+                raise Busy("ScheduleNotVisible", f"Scheduler does not show the new schedule {name} yet.") from error
             return None
+        self._unseen.settled(group, [name])
         changed = answer["LastModificationDate"].astimezone(UTC)
         return Found(schedule=from_scheduler(answer), arn=answer["Arn"], changed=changed)
 
@@ -60,7 +70,9 @@ class Schedules:
             Blocked: RoleNotAssumable, RoleNotPassable, ScheduleGroupNotFound, QuotaExceeded.
             Busy: ScheduleExists: somebody made one since; look at it first.
         """
-        return self._clients.scheduler.create_schedule(**schedule.to_scheduler())["ScheduleArn"]
+        arn = self._clients.scheduler.create_schedule(**schedule.to_scheduler())["ScheduleArn"]
+        self._unseen.made(schedule.group, schedule.name, schedule.enabled)
+        return arn
 
     @translated()
     def update(self, schedule: Schedule) -> str:
@@ -70,7 +82,9 @@ class Schedules:
             Rejected, Blocked: as `create`.
             Busy: ScheduleVanished.
         """
-        return self._clients.scheduler.update_schedule(**schedule.to_scheduler())["ScheduleArn"]
+        arn = self._clients.scheduler.update_schedule(**schedule.to_scheduler())["ScheduleArn"]
+        self._unseen.changed(schedule.group, schedule.name, schedule.enabled)
+        return arn
 
     @translated()
     def remove(self, group: str, name: str) -> None:
@@ -80,10 +94,19 @@ class Schedules:
         except ClientError as error:
             if code_of(error) != _ABSENT:
                 raise
+        self._unseen.settled(group, [name])
 
     @translated()
     def enabled_by_name(self, group: str) -> dict[str, bool]:
-        """Every schedule of a group, and whether it fires. A group that is not there (404) holds none."""
+        """Every schedule of a group, and whether it fires. A group that is not there (404) holds none.
+
+        What was made here and Scheduler does not list yet is among them.
+        """
+        listed = self._listed(group)
+        self._unseen.settled(group, listed)
+        return listed | self._unseen.of(group)
+
+    def _listed(self, group: str) -> dict[str, bool]:
         pages = self._clients.scheduler.get_paginator("list_schedules").paginate(GroupName=group)
         try:
             return {one["Name"]: one["State"] == "ENABLED" for page in pages for one in page["Schedules"]}
@@ -127,7 +150,7 @@ class Schedules:
             Rejected: InvalidScheduleGroup.
             Busy: ScheduleGroupExists: somebody made it since; look at its tags first.
         """
-        arn = self._clients.scheduler.create_schedule_group(Name=name, Tags=_listed(tags))["ScheduleGroupArn"]
+        arn = self._clients.scheduler.create_schedule_group(Name=name, Tags=_tag_list(tags))["ScheduleGroupArn"]
         return Group(name=name, arn=arn, state="ACTIVE", tags=dict(tags))
 
     @translated()
@@ -137,8 +160,8 @@ class Schedules:
         Raises:
             Blocked: ScheduleGroupNotFound.
         """
-        self._clients.scheduler.tag_resource(ResourceArn=arn, Tags=_listed(tags))
+        self._clients.scheduler.tag_resource(ResourceArn=arn, Tags=_tag_list(tags))
 
 
-def _listed(tags: Mapping[str, str]) -> "list[TagTypeDef]":
+def _tag_list(tags: Mapping[str, str]) -> "list[TagTypeDef]":
     return [{"Key": key, "Value": value} for key, value in sorted(tags.items())]
