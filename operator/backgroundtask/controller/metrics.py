@@ -6,8 +6,10 @@ import platform
 import time
 from collections.abc import Callable, Iterator
 
-from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, ProcessCollector
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, ProcessCollector, disable_created_metrics
 
+# Nobody asks when a counter was made, and it is a series more for each.
+disable_created_metrics()  # type: ignore[no-untyped-call]  # prometheus_client leaves it untyped
 REGISTRY = CollectorRegistry()
 
 _READS = frozenset({"get", "list"})

@@ -42,6 +42,14 @@ def test_the_names_are_these() -> None:
     assert {"process_cpu_seconds", "process_resident_memory_bytes", "process_open_fds"} <= families
 
 
+def test_every_series_is_one_that_is_listed() -> None:
+    metrics.api_call("backgroundtasks", "patch", "200")
+
+    names = {sample.name for family in metrics.REGISTRY.collect() for sample in family.samples}
+
+    assert [name for name in names if name.endswith("_created")] == []
+
+
 def test_writes_to_the_api_server_are_counted_and_reads_are_not() -> None:
     labels = {"resource": "backgroundtasks/status", "verb": "patch", "code": "409"}
     before = value("bgt_api_writes_total", **labels)
