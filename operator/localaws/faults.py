@@ -137,6 +137,8 @@ class Faults:
 
 _STRINGS = ("id", "service", "operation", "principal", "code", "message")
 _COUNTS = ("times", "skip", "status")
+_ERRORS = range(400, 600)
+_LONGEST = 86_400
 _MEMBERS = frozenset({*_STRINGS, *_COUNTS, "action", "seconds", "when_gone"})
 
 
@@ -155,9 +157,11 @@ def parse_rule(wanted: dict[str, Any]) -> Rule:
     for name in _COUNTS:
         if wanted.get(name) is not None and (type(wanted[name]) is not int or wanted[name] < 0):
             raise ValueError(f"{name!r} must be a whole number, not below 0")
+    if wanted.get("status") is not None and wanted["status"] not in _ERRORS:
+        raise ValueError(f"'status' must be that of an error, from {_ERRORS.start} to {_ERRORS.stop - 1}")
     seconds = wanted.get("seconds", 0)
-    if type(seconds) not in (int, float) or seconds < 0:
-        raise ValueError("'seconds' must be a number, not below 0")
+    if type(seconds) not in (int, float) or not 0 <= seconds <= _LONGEST:
+        raise ValueError(f"'seconds' must be a number from 0 to {_LONGEST}")
     action = _one_of(Action, "action", wanted.get("action"))
     when_gone = _one_of(WhenGone, "when_gone", wanted.get("when_gone", WhenGone.PROCEED))
     given = {name: value for name, value in wanted.items() if value is not None}

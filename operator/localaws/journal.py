@@ -6,6 +6,7 @@ Parameters are kept as JSON text, so a long journal stays small. Bounded in entr
 from __future__ import annotations
 
 import datetime as dt
+import itertools
 import json
 from collections import deque
 from collections.abc import Iterator, Mapping
@@ -136,11 +137,9 @@ class Journal:
 
     def _after(self, since: int) -> Iterator[Entry]:
         if not self._entries:
-            return
+            return iter(())
         known = max(0, since - self._entries[0].sequence + 1)
-        for at, entry in enumerate(self._entries):
-            if at >= known:
-                yield entry
+        return itertools.islice(self._entries, known, None)
 
 
 def parse_query(given: Mapping[str, str]) -> Query:
@@ -168,5 +167,5 @@ def parse_query(given: Mapping[str, str]) -> Query:
 def _parsed(text: bytes) -> Any:  # noqa: ANN401  # whatever JSON says
     try:
         return json.loads(text or b"{}")
-    except ValueError:
+    except (ValueError, RecursionError):
         return text.decode(errors="replace")

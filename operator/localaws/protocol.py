@@ -99,6 +99,9 @@ def own_operation(api: Api, request: Request) -> tuple[Operation, Params]:
     raise AwsError("UnknownOperationException", f"{api.service} has nothing at {request.path}", status=404)
 
 
+_SURROGATE = "\\ud"
+
+
 def is_form(request: Request) -> bool:
     """Whether a request speaks the query protocol, whose errors are XML."""
     return request.headers.get("Content-Type", "").startswith(_FORM)
@@ -113,7 +116,10 @@ def read_body(body: bytes) -> Params:
     if not body:
         return {}
     try:
-        parsed = json.loads(body)
+        text = body.decode()
+        parsed = json.loads(text)
+        if _SURROGATE in text.lower():
+            json.dumps(parsed, ensure_ascii=False).encode()  # half of a pair is no character, and cannot be answered
     except ValueError as e:
         raise AwsError("SerializationException", "the body is not JSON") from e
     if not isinstance(parsed, dict):

@@ -27,6 +27,7 @@ SHUTDOWN_SECONDS = 0.5
 """How long calls under way have to end by themselves; who is held or polls would not."""
 
 _BUG = AwsError("InternalFailure", "localaws failed; its log says how", status=500)
+_TOO_DEEP = AwsError("SerializationException", "the JSON is nested too deeply")
 
 _log = logging.getLogger(__name__)
 
@@ -123,8 +124,11 @@ class Server:
         caller = Caller(host=request.headers.get("Host", ""), gone=gone, note=entry.note)
 
         async def effect() -> Params:
-            params = {**protocol.read_body(request.body), **located}
-            return await self._world.serve(operation, params, region=region, caller=caller, arrived=arrived)
+            try:
+                params = {**protocol.read_body(request.body), **located}
+                return await self._world.serve(operation, params, region=region, caller=caller, arrived=arrived)
+            except RecursionError:  # in the body, or in the JSON of a policy, a pattern, an event, …
+                raise _TOO_DEEP from None
 
         try:
             return protocol.write_output(own, await self._world.passage.take(entry, effect, gone=gone))

@@ -185,7 +185,10 @@ def _number(shape: Shape, kind: type[int | float]) -> Read:
             violations.append(violation(value, path, f"Member must have value greater than or equal to {low}"))
         if high is not None and value > high:
             violations.append(violation(value, path, f"Member must have value less than or equal to {high}"))
-        return kind(value)
+        try:
+            return kind(value)
+        except (OverflowError, ValueError):  # 1e999 and NaN, which JSON does not know and Python's reads
+            raise mismatch(value, name) from None
 
     return read
 

@@ -319,6 +319,8 @@ def test_the_clock_can_be_frozen_and_moved(aws: Running) -> None:
         ("POST", "clock", {}, "the clock takes"),
         ("PUT", "images", {"app": "python"}, "must be a list of at least one string"),
         ("GET", "journal?operaton=x", None, "the journal is not asked by 'operaton'"),
+        ("POST", "faults", {"action": "error", "status": 200}, "'status' must be that of an error, from 400 to 599"),
+        ("POST", "faults", {"action": "delay", "seconds": float("nan")}, "'seconds' must be a number from 0 to 86400"),
         ("DELETE", "faults/none", None, "no fault has the id 'none'"),
         ("GET", "nothing", None, "there is no GET /_localaws/nothing"),
     ],
@@ -358,6 +360,20 @@ def test_rest_json_is_answered_as_aws_does_to_a_client_without_sdk(aws: Running)
     assert (status, headers["content-type"]) == (404, "application/json")
     assert headers["x-amzn-errortype"] == "ResourceNotFoundException"
     assert list(json.loads(body)) == ["Message"]
+
+
+@pytest.mark.parametrize(
+    ("operation", "body"),
+    [
+        ("DescribeRule", '{"Name": ' + "[" * 5000 + "]" * 5000 + "}"),
+        ("PutEvents", json.dumps({"Entries": [{"Source": "a", "DetailType": "b", "Detail": '{"a":' * 5000}]})),
+    ],
+)
+def test_json_that_is_nested_too_deeply_is_refused(aws: Running, operation: str, body: str) -> None:
+    status, _, answer = ask(aws, "POST", "/", body.encode(), X_Amz_Target=f"AWSEvents.{operation}")
+
+    assert (status, json.loads(answer)["__type"]) == (400, "SerializationException")
+    assert [entry["outcome"] for entry in aws.journal(operation=operation)] == ["SerializationException"]
 
 
 def test_an_operation_that_does_not_exist_is_unknown(aws: Running) -> None:

@@ -106,12 +106,16 @@ def test_what_no_operation_answers_is_unknown(service: str, path: str) -> None:
     assert refused.value.code == "UnknownOperationException"
 
 
-@pytest.mark.parametrize("body", [b"{", b"[]", b'"text"', b"\xff"])
+@pytest.mark.parametrize("body", [b"{", b"[]", b'"text"', b"\xff", b'{"a": "\\ud800"}', b'{"a": "\xed\xa0\x80"}'])
 def test_a_body_that_is_no_json_object_is_a_serialization_error(body: bytes) -> None:
     with pytest.raises(AwsError) as refused:
         protocol.read_body(body)
 
     assert refused.value.code == "SerializationException"
+
+
+def test_a_pair_of_surrogates_is_a_character() -> None:
+    assert protocol.read_body(b'{"a": "\\ud83d\\ude00"}') == {"a": "\U0001f600"}
 
 
 def test_timestamps_are_answered_as_epoch_seconds_and_blobs_as_base64() -> None:

@@ -112,6 +112,8 @@ def test_ecs_has_codes_of_its_own(operation: str, code: str) -> None:
         ({"count": "1"}, "STRING_VALUE cannot be converted to Integer", "text for a number"),
         ({"count": False}, "FALSE_VALUE cannot be converted to Integer", "Python's bool is an int, JSON's is not"),
         ({"enableExecuteCommand": "true"}, "STRING_VALUE cannot be converted to Boolean", "text for a boolean"),
+        ({"count": float("inf")}, "NUMBER_VALUE cannot be converted to Integer", "1e999"),
+        ({"count": float("nan")}, "NUMBER_VALUE cannot be converted to Integer", "what only Python calls JSON"),
         ({"overrides": "{}"}, "STRING_VALUE cannot be converted to structure", "text for a structure"),
         ({"tags": {}}, "Start of structure or map found where not expected", "a structure for a list"),
         ({"cluster": []}, "Start of list found where not expected", "a list for text"),
