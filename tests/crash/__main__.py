@@ -26,7 +26,8 @@ def _case(_context: click.Context, _option: click.Parameter, given: tuple[str, .
 @click.command()
 @click.option(
     "--only", multiple=True, metavar="CASE", callback=_case,
-    help="A point as 'image:ecs.RegisterTaskDefinition#1:lost', or a fault such as 'watches-cut'. May be repeated.",
+    help="A point as 'image:ecs.RegisterTaskDefinition#1:lost': STEP:SERVICE.OPERATION#N:MOMENT, the moments being "
+    f"before, after and lost; or one of the other faults: {', '.join(SCENARIOS)}. May be repeated.",
 )  # fmt: skip
 @click.option("--lanes", default=2, show_default=True, type=click.IntRange(1, 8), help="How many cases run at once.")
 def crash(only: tuple[str, ...], lanes: int) -> None:

@@ -29,6 +29,10 @@ _PASSED, _FAILED = 0, 1  # exit codes of pytest; any other means that it could n
 
 def main(words: list[str]) -> int:
     """Run the bugs whose names hold one of the words, or all; the exit code."""
+    if not {"-h", "--help"}.isdisjoint(words):
+        names = "\n    ".join(bug.name for bug in BUGS)
+        sys.stdout.write(f"{__doc__}\nThe names:\n    {names}\n")
+        return 0
     chosen = [bug for bug in BUGS if not words or any(word in bug.name for word in words)]
     if not chosen:
         sys.stderr.write(f"No bug has a name with {' or '.join(words)}; there are {', '.join(b.name for b in BUGS)}.\n")
