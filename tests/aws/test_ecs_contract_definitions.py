@@ -287,6 +287,7 @@ BAD_TAGS: list[tuple[list[dict[str, str]], str]] = [
     ([{"key": "k" * 129, "value": ""}], "a key has at most 128 characters"),
     ([{"key": "k", "value": "v" * 257}], "a value has at most 256 characters"),
     ([{"key": "k;", "value": ""}], "letters, numbers, spaces and + - = . _ : / @"),
+    ([{"value": "v"}], "a tag has a key"),
     ([{"key": "AWS:k", "value": ""}], "aws: in any case is AWS's own"),
     ([{"key": "k", "value": "1"}, {"key": "k", "value": "2"}], "each key once"),
 ]

@@ -16,6 +16,8 @@ def read(params: Params) -> dict[str, str]:
     assumed: the wording of the refusals
     """
     found: list[Params] = params.get("tags") or []
+    if any("key" not in tag for tag in found):
+        raise errors.invalid("Tag key must be specified.")
     tags = {tag["key"]: tag.get("value", "") for tag in found}
     if len(tags) != len(found):
         raise errors.invalid("Duplicate tag keys found. Please provide unique tag keys.")
