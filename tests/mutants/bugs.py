@@ -232,5 +232,20 @@ BUGS = (
         "tests/unit/controller/test_troubles.py::TestTime::"
         "test_a_firing_that_was_under_way_while_the_task_was_taken_down_is_stopped",
     ),
+    Bug(
+        "believe-a-list-that-lacks-what-was-just-registered",
+        "backgroundtask/aws/ecs.py",
+        "        self._unseen.made(_family(arn), arn, None)\n",
+        "",
+        "tests/unit/aws_adapters/test_aws_unseen.py::"
+        "test_a_revision_that_was_just_registered_is_active_though_ecs_lists_it_not",
+    ),
+    Bug(
+        "leave-a-schedule-that-is-not-found-yet",
+        "backgroundtask/aws/schedules.py",
+        "            if self._unseen.has(group, name):\n",
+        "            if False:\n",
+        "tests/unit/aws_adapters/test_aws_unseen.py::test_a_schedule_that_was_just_made_is_waited_for",
+    ),
 )
 """All of them."""
