@@ -34,7 +34,7 @@ def definition(realm: Realm, params: Params) -> Definition:
     if found is None:
         raise errors.client("TaskDefinition not found.")  # assumed: code and wording
     if found.status != ACTIVE and not _runs_still(realm, found):
-        # documented: API: DeregisterTaskDefinition; reported: the answer, in public post-mortems
+        # documented: API: DeregisterTaskDefinition; reported: DefangLabs/defang#775, the answer
         raise errors.invalid("TaskDefinition is inactive")
     return found
 
