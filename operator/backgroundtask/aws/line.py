@@ -66,8 +66,8 @@ class Line:
         self._until: dict[Hashable, float] = {}  # when a place, or a token that was granted, is given up
         self._granted: set[Hashable] = set()
         self._went = Urgency.CHANGE  # the last that went, of those that take turns
-        self._round = 0  # of the last that went
-        self._rounds: dict[str, int] = {}  # of the last that came, by share
+        self._round = dict.fromkeys(Urgency, 0)  # of the last of a kind that went
+        self._rounds: dict[tuple[Urgency, str], int] = {}  # of the last that came, by kind and share
         self._number = 0
         self._left = 0  # since everybody was told
 
@@ -83,7 +83,7 @@ class Line:
             self._until[key] = now + wait + KEPT
             return Turn(wait, now - place.since)
         self._remove(place)
-        self._round = max(self._round, place.round)
+        self._round[place.urgency] = max(self._round[place.urgency], place.round)
         self._went = self._went if place.urgency == Urgency.RESYNC else place.urgency
         self.bucket.spend(now)
         self._granted.add(key)
@@ -128,8 +128,8 @@ class Line:
         if known is not None:
             self._remove(known)
         self._number += 1
-        self._rounds[share] = max(self._round, self._rounds.get(share, 0)) + 1
-        place = _Place(urgency, self._rounds[share], self._number, key, known.since if known else now)
+        turn = self._rounds[urgency, share] = max(self._round[urgency], self._rounds.get((urgency, share), 0)) + 1
+        place = _Place(urgency, turn, self._number, key, known.since if known else now)
         insort(self._waiting, place)
         self._places[key] = place
         return place
@@ -170,7 +170,7 @@ class Line:
         self._until.pop(place.key, None)
         if not self._waiting:
             self._rounds.clear()
-            self._round = 0
+            self._round = dict.fromkeys(Urgency, 0)
 
     def _forget(self, now: float) -> None:
         """Who does not come holds nothing up for long: tokens come back, and so does the first place."""

@@ -119,6 +119,29 @@ def test_a_thousand_of_one_namespace_hold_up_a_single_one_of_another_by_one() ->
     assert ask(empty, "single/2", 0) == pytest.approx(4)
 
 
+def test_a_deletion_of_a_namespace_that_rolls_out_waits_for_one_of_another_that_ends() -> None:
+    empty = line(20)
+    for number in range(100):
+        ask(empty, f"both/{number}", 0)
+        ask(empty, f"ends/{number}", 0, DELETE)
+
+    assert ask(empty, "both/deleted", 0, DELETE) == pytest.approx(3), "after a deletion and a change"
+
+
+def test_deletions_that_went_put_no_change_behind_all_of_other_namespaces() -> None:
+    slow = line(1, 1.0)
+    for number in range(100):
+        ask(slow, f"ends/{number}", 0, DELETE)
+        ask(slow, f"{number % 10}/{number}", 0)
+    for turn in range(40):
+        number = turn // 2
+        key, urgency = (f"{number % 10}/{number}", CHANGE) if turn % 2 else (f"ends/{number}", DELETE)
+        assert ask(slow, key, turn + 1.0, urgency) == 0
+        slow.use(key)
+
+    assert ask(slow, "late/1", 40.0) <= 2 * 11, "a round of the eleven, in turns with deletions"
+
+
 def test_a_namespace_that_comes_late_is_not_served_for_what_it_did_not_ask_before() -> None:
     slow = line(1, 1.0)
     for number in range(100):
