@@ -15,6 +15,7 @@ from collections.abc import Callable, Coroutine
 from dataclasses import dataclass
 from typing import Any
 
+from localaws import wishes
 from localaws.contract import Clock, Params
 
 LONGEST_WAIT = 1.0
@@ -50,15 +51,7 @@ def parse_habits(wanted: dict[str, Any]) -> Habits:
     Raises:
         ValueError: a member is unknown or wrong; the text says which.
     """
-    unknown = sorted(wanted.keys() - _NAMES.keys())
-    if unknown:
-        raise ValueError(f"events have no {unknown[0]!r}; they have {', '.join(_NAMES)}")
-    for name, most in (("deliver-twice", 1), ("reorder", 1), ("late-seconds", _LATEST)):
-        value = wanted.get(name, 0)
-        if type(value) not in (int, float) or not 0 <= value <= most:
-            raise ValueError(f"{name!r} must be a number from 0 to {most}")
-    if type(wanted.get("seed", 0)) is not int:
-        raise ValueError("'seed' must be a whole number")
+    wishes.check(wanted, "events", _NAMES, {"deliver-twice": 1, "reorder": 1, "late-seconds": _LATEST})
     return Habits(**{_NAMES[name]: value for name, value in wanted.items()})
 
 

@@ -9,7 +9,7 @@ import asyncio
 import json
 import logging
 import time
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 
 from aiohttp import StreamReader, web
 from aiohttp.abc import AbstractStreamWriter
@@ -18,6 +18,7 @@ from aiohttp.web_protocol import RequestHandler
 
 from localaws import api, control, protocol
 from localaws.contract import AwsError, Caller, Params
+from localaws.journal import Entry
 from localaws.passage import Dropped
 from localaws.protocol import Request, Response
 from localaws.world import World
@@ -130,17 +131,7 @@ class Server:
             except RecursionError:  # in the body, or in the JSON of a policy, a pattern, an event, …
                 raise _TOO_DEEP from None
 
-        try:
-            return protocol.write_output(own, await self._world.passage.take(entry, effect, gone=gone))
-        except AwsError as e:
-            response = protocol.write_error(own, operation, e)
-        except Dropped:
-            raise
-        except Exception:  # noqa: BLE001  # a bug of ours becomes a 500 and a traceback
-            _log.exception("%s %s failed", own.service, operation.name)
-            response = protocol.write_error(own, operation, _BUG)
-        entry.status = response.status
-        return response
+        return await _told(own, operation, entry, self._world.passage.take(entry, effect, gone=gone))
 
     async def _foreign_answer(self, request: Request, gone: Callable[[], bool]) -> Response:
         target = protocol.foreign_target(request, self._world.region)
@@ -181,6 +172,25 @@ async def _invite_body(http: web.BaseRequest) -> None:
     # boto3 sends the body of an upload to S3 only after this line, or after a second of waiting for it.
     await http.writer.write(b"HTTP/1.1 100 Continue\r\n\r\n")
     http.writer.output_size = 0
+
+
+async def _told(own: api.Api, operation: api.Operation, entry: Entry, answer: Awaitable[Params]) -> Response:
+    """Put an answer or an error on the wire as the service would; a bug of ours becomes a 500 and a traceback.
+
+    Raises:
+        Dropped: the connection is to be cut.
+    """
+    try:
+        return protocol.write_output(own, await answer)
+    except AwsError as e:
+        response = protocol.write_error(own, operation, e)
+    except Dropped:
+        raise
+    except Exception:  # noqa: BLE001  # see above
+        _log.exception("%s %s failed", own.service, operation.name)
+        response = protocol.write_error(own, operation, _BUG)
+    entry.status = response.status
+    return response
 
 
 def _unknown(own: api.Api, request: Request, error: AwsError) -> Response:

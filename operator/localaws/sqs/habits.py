@@ -10,6 +10,8 @@ import random
 from dataclasses import dataclass
 from typing import Any
 
+from localaws import wishes
+
 _NAMES = {"deliver-twice": "deliver_twice", "reorder": "reorder", "seed": "seed"}
 
 
@@ -31,25 +33,13 @@ class Habits:
 
 
 def parse_habits(wanted: dict[str, Any]) -> Habits:
-    """Read habits from JSON; what is left out is off, and true is all.
+    """Read habits from JSON; what is left out is off.
 
     Raises:
         ValueError: a member is unknown or wrong; the text says which.
     """
-    unknown = sorted(wanted.keys() - _NAMES.keys())
-    if unknown:
-        raise ValueError(f"queues have no {unknown[0]!r}; they have {', '.join(_NAMES)}")
-    for name in ("deliver-twice", "reorder"):
-        value = wanted.get(name, 0)
-        if not isinstance(value, int | float) or not 0 <= value <= 1:
-            raise ValueError(f"{name!r} must be true, false or a number from 0 to 1")
-    if type(wanted.get("seed", 0)) is not int:
-        raise ValueError("'seed' must be a whole number")
-    return Habits(
-        deliver_twice=float(wanted.get("deliver-twice", 0)),
-        reorder=float(wanted.get("reorder", 0)),
-        seed=wanted.get("seed", 0),
-    )
+    wishes.check(wanted, "queues", _NAMES, {"deliver-twice": 1, "reorder": 1})
+    return Habits(**{_NAMES[name]: value for name, value in wanted.items()})
 
 
 class Chance:

@@ -16,6 +16,8 @@ import hashlib
 from dataclasses import dataclass
 from typing import Any
 
+from localaws import wishes
+
 _LATEST = 7 * 86_400
 _MEMBERS = {
     "deliver-twice": "deliver_twice",
@@ -68,15 +70,7 @@ def parse_lapses(wanted: dict[str, Any]) -> Lapses:
     Raises:
         ValueError: a member is unknown or wrong; the text says which.
     """
-    unknown = sorted(wanted.keys() - _MEMBERS.keys())
-    if unknown:
-        raise ValueError(f"firings have no {unknown[0]!r}; they have {', '.join(_MEMBERS)}")
-    for name, most in _NUMBERS.items():
-        value = wanted.get(name, 0)
-        if type(value) not in (int, float) or not 0 <= value <= most:
-            raise ValueError(f"{name!r} must be a number from 0 to {most}")
-    if type(wanted.get("seed", 0)) is not int:
-        raise ValueError("'seed' must be a whole number")
+    wishes.check(wanted, "firings", _MEMBERS, _NUMBERS)
     if not isinstance(wanted.get("only", "*"), str) or not wanted.get("only", "*"):
         raise ValueError("'only' must be a pattern of names, such as 'nightly-*'")
     return Lapses(**{_MEMBERS[name]: value for name, value in wanted.items()})
