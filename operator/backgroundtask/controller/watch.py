@@ -18,6 +18,7 @@ from backgroundtask.api.names import GROUP, VERSION
 from backgroundtask.controller.context import Context
 from backgroundtask.controller.keys import ResyncKey, TaskKey, TemplateKey
 from backgroundtask.controller.workqueue import Priority
+from backgroundtask.kube.client import PAGE
 from backgroundtask.kube.resource import RUNS, TASKS, TEMPLATES, Body, Resource
 from backgroundtask.kube.snapshot import Change
 
@@ -113,7 +114,7 @@ def _settings() -> kopf.OperatorSettings:
     settings.persistence.progress_storage = nothing
     settings.queueing.idle_timeout = 0.1  # an object's worker ends soon after its last event
     settings.queueing.worker_limit = None
-    settings.watching.chunk_size = 500
+    settings.watching.chunk_size = PAGE  # kopf parses a page at once, as we do
     settings.watching.server_timeout = 300
     settings.watching.initial_streaming = False  # kopf 1.45 loses objects when such a stream is cut
     settings.networking.request_timeout = 30
