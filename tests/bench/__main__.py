@@ -56,12 +56,14 @@ def main() -> int:
     parser.add_argument("--tasks", type=int, default=1000, help="how many BackgroundTasks (default: 1000)")
     parser.add_argument("--seconds", type=float, default=10.0, help="of events at each rate (default: 10)")
     parser.add_argument(
-        "--only", default=",".join(names), help=f"sections, with commas between (default: {','.join(names)})"
+        "--only", default=",".join(names), help=f"sections, with commas between (default: all, {', '.join(names)})"
     )
     asked = parser.parse_args()
     unknown = set(asked.only.split(",")) - set(names)
-    if unknown or asked.tasks < 1:
-        parser.error(f"there is no section {', '.join(sorted(unknown))}" if unknown else "--tasks must be at least 1")
+    if unknown:
+        parser.error(f"--only: there is no section {', '.join(sorted(unknown))}; there are {', '.join(names)}")
+    if asked.tasks < 1 or asked.seconds <= 0:
+        parser.error("--tasks must be at least 1, and --seconds more than 0")
     plan = Plan(tasks=asked.tasks, seconds=asked.seconds, sections=frozenset(asked.only.split(",")))
     console, measured, trouble = Console(), [], []
     for known, section in SECTIONS.items():
