@@ -7,10 +7,11 @@ from __future__ import annotations
 
 import asyncio
 import enum
-import itertools
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
+
+from localaws.standing import Standing
 
 ANY = "*"
 
@@ -89,11 +90,10 @@ class Faults:
     """The rules in force, in the order they were set; the first that means a call and is not used up hits it."""
 
     def __init__(self) -> None:
-        self._rules: dict[str, Rule] = {}
-        self._numbers = itertools.count(1)
+        self._rules: Standing[Rule] = Standing("fault")
 
     def __iter__(self) -> Iterator[Rule]:
-        return iter(self._rules.values())
+        return iter(self._rules)
 
     def add(self, wanted: dict[str, Any]) -> Rule:
         """Set a rule from JSON.
@@ -101,38 +101,23 @@ class Faults:
         Raises:
             ValueError: a member is unknown, missing or wrong; the text says which.
         """
-        rule = parse_rule({"id": f"fault-{next(self._numbers)}", **wanted})
-        if rule.id in self._rules:
-            raise ValueError(f"a fault with the id {rule.id!r} is already set; remove it first or leave out the id")
-        self._rules[rule.id] = rule
-        return rule
+        return self._rules.set(parse_rule({"id": self._rules.new_id(), **wanted}))
 
     def remove(self, rule_id: str) -> bool:
         """Remove a rule and let go what it holds; whether it was there."""
-        rule = self._rules.pop(rule_id, None)
-        if rule is None:
-            return False
-        rule.removed.set()
-        return True
+        rule = self._rules.take_back(rule_id)
+        if rule is not None:
+            rule.removed.set()
+        return rule is not None
 
     def clear(self) -> None:
         """Remove all rules."""
-        for rule_id in list(self._rules):
-            self.remove(rule_id)
+        for rule in self:
+            self.remove(rule.id)
 
     def hit(self, service: str, operation: str, principal: str) -> Rule | None:
         """The rule that hits this call, which then counts as hit; None where it passes unharmed."""
-        for rule in self._rules.values():
-            if not rule.means(service, operation, principal) or rule.times == 0:
-                continue
-            if rule.skip:
-                rule.skip -= 1
-                continue
-            rule.hits += 1
-            if rule.times is not None:
-                rule.times -= 1
-            return rule
-        return None
+        return self._rules.first(lambda rule: rule.means(service, operation, principal))
 
 
 _STRINGS = ("id", "service", "operation", "principal", "code", "message")

@@ -6,12 +6,12 @@ Knows which launches a shortage means and how often; what becomes of them is in 
 from __future__ import annotations
 
 import enum
-import itertools
 from collections.abc import Iterator
 from dataclasses import dataclass, fields
 from typing import Any
 
 from localaws.contract import Params
+from localaws.standing import Standing
 
 ANY = "*"
 # reported: apache/airflow#48001 for RunTask; dagster's list of reasons to launch again for tasks
@@ -69,11 +69,10 @@ class Shortages:
     """The shortages in force, in the order they were asked for; the first that means a launch hits it."""
 
     def __init__(self) -> None:
-        self._shortages: dict[str, Shortage] = {}
-        self._numbers = itertools.count(1)
+        self._shortages: Standing[Shortage] = Standing("shortage")
 
     def __iter__(self) -> Iterator[Shortage]:
-        return iter(self._shortages.values())
+        return iter(self._shortages)
 
     def add(self, wanted: dict[str, Any]) -> Shortage:
         """Take a shortage from JSON.
@@ -81,11 +80,7 @@ class Shortages:
         Raises:
             ValueError: a member is unknown, missing or wrong; the text says which.
         """
-        shortage = parse({"id": f"shortage-{next(self._numbers)}", **wanted})
-        if shortage.id in self._shortages:
-            raise ValueError(f"a shortage with the id {shortage.id!r} is already in force; remove it first")
-        self._shortages[shortage.id] = shortage
-        return shortage
+        return self._shortages.set(parse({"id": self._shortages.new_id(), **wanted}))
 
     def remove(self, shortage_id: str) -> None:
         """End one.
@@ -93,26 +88,17 @@ class Shortages:
         Raises:
             ValueError: there is none of that id.
         """
-        if self._shortages.pop(shortage_id, None) is None:
+        if self._shortages.take_back(shortage_id) is None:
             raise ValueError(f"no shortage has the id {shortage_id!r}")
 
     def clear(self) -> None:
         """End all."""
-        self._shortages.clear()
+        for shortage in self:
+            self.remove(shortage.id)
 
     def hit(self, cluster: str, family: str) -> Shortage | None:
         """Give the shortage that hits a launch, which then counts; None where there is room for all."""
-        for shortage in self._shortages.values():
-            if not shortage.means(cluster, family) or shortage.times == 0:
-                continue
-            if shortage.skip:
-                shortage.skip -= 1
-                continue
-            shortage.hits += 1
-            if shortage.times is not None:
-                shortage.times -= 1
-            return shortage
-        return None
+        return self._shortages.first(lambda shortage: shortage.means(cluster, family))
 
 
 _TEXTS = ("id", "reason", "detail", "cluster", "family")

@@ -58,7 +58,7 @@ def test_an_id_names_one_shortage() -> None:
     shortages = Shortages()
     shortages.add({"id": "mine", "outcome": "refused"})
 
-    with pytest.raises(ValueError, match="already in force"):
+    with pytest.raises(ValueError, match="already set"):
         shortages.add({"id": "mine", "outcome": "unplaced"})
 
 
