@@ -98,7 +98,7 @@ def test_the_waiter_of_the_sdk_sees_the_end(account: Account) -> None:
     task = account.run()
 
     account.ecs.get_waiter("tasks_stopped").wait(
-        cluster="contract", tasks=[task["taskArn"]], WaiterConfig={"Delay": 1, "MaxAttempts": 20}
+        cluster="contract", tasks=[task["taskArn"]], WaiterConfig={"Delay": 1, "MaxAttempts": 300}
     )
 
     assert account.describe(task)["containers"][0]["exitCode"] == 0
