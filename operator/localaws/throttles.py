@@ -56,7 +56,8 @@ LIMITS: tuple[Limit, ...] = (
     _limit("cluster-read", "ecs", "DescribeClusters", 50, 20),
     _limit("cluster-resource-modify", "ecs", "StopTask", 100, 40),
     _limit("cluster-resource-read", "ecs", "DescribeTasks ListTasks", 100, 20),
-    # documented: ECS Developer Guide, "AWS Fargate throttling quotas": 20 launches a second
+    # documented: ECS Developer Guide, "AWS Fargate throttling quotas": 20 calls of RunTask a second. Its buckets of
+    # launched tasks (100, and 20 a second) are not kept: who runs one task a call meets this one first.
     _limit("run-task", "ecs", "RunTask", 20, 20),
     # documented: quotas of EventBridge Scheduler, outside the eleven regions that allow 5000
     _limit("create-schedule", "scheduler", "CreateSchedule", 250, 250),

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import itertools
 
 
 class Bell:
@@ -32,7 +33,7 @@ class Bell:
 
     def ring(self, most: int) -> None:
         """Wake up to `most` of those who wait."""
-        for rung in list(self._waiting)[:most]:
+        for rung in list(itertools.islice(self._waiting, most)):
             del self._waiting[rung]
             if not rung.done():
                 rung.set_result(None)
