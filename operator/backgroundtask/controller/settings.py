@@ -11,6 +11,10 @@ from backgroundtask.errors import Rejected
 
 _NAMESPACE = "^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$"
 _JITTER_FACTOR = 1.2
+_PATTERNS = {
+    "installation": "must be 1 to 16 lower-case letters and digits",
+    "lease_namespace": "must be the name of a namespace",
+}  # what they ask for, in words
 
 
 class Settings(BaseModel):
@@ -106,4 +110,5 @@ def _sentence(detail: object) -> str:
     assert isinstance(detail, dict)  # noqa: S101 - pydantic's ErrorDetails is one
     name = str(detail["loc"][0])
     flag, variable = f"--{name.replace('_', '-')}", f"BGT_{name.upper()}"
-    return f"{flag} (or {variable}): {detail['msg'][:1].lower()}{detail['msg'][1:]}"
+    said = _PATTERNS[name] if detail["type"] == "string_pattern_mismatch" else detail["msg"]
+    return f"{flag} (or {variable}): {said[:1].lower()}{said[1:]}"

@@ -35,7 +35,10 @@ def test_who_acts_is_decided_by_a_lease_unless_it_is_said_otherwise() -> None:
     ("values", "names"),
     [
         ({}, ["--installation (or BGT_INSTALLATION)"]),
-        ({"installation": "Prod!"}, ["--installation"]),
+        (
+            {"installation": "Prod!"},
+            ["--installation (or BGT_INSTALLATION): must be 1 to 16 lower-case letters and digits"],
+        ),
         ({"installation": "a" * 17}, ["--installation"]),
         ({"installation": "prod", "workers": 0}, ["--workers (or BGT_WORKERS)"]),
         ({"installation": "prod", "workers": "many", "metrics_port": 70000}, ["--workers", "--metrics-port"]),
@@ -55,7 +58,10 @@ def test_who_acts_is_decided_by_a_lease_unless_it_is_said_otherwise() -> None:
         ({"installation": "prod", "orphan_grace": -1}, ["--orphan-grace"]),
         ({"installation": "prod", "health_port": 70000}, ["--health-port"]),
         ({"installation": "prod", "color": "red"}, ["--color"]),
-        ({"installation": "prod", "lease_namespace": "No_Name"}, ["--lease-namespace (or BGT_LEASE_NAMESPACE)"]),
+        (
+            {"installation": "prod", "lease_namespace": "No_Name"},
+            ["--lease-namespace (or BGT_LEASE_NAMESPACE): must be the name of a"],
+        ),
         ({"installation": "prod", "lease_duration": 0}, ["--lease-duration"]),
         ({"installation": "prod", "lease_duration": 2.5}, ["--lease-duration"]),
         (
