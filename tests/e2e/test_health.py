@@ -26,10 +26,10 @@ def free_port() -> int:
         return int(probe.getsockname()[1])
 
 
-def get(port: int, path: str) -> tuple[int, str]:
+def get(port: int, path: str, *, host: str = "127.0.0.1") -> tuple[int, str]:
     """Status and text; 0 where nobody answers."""
     try:
-        with urllib.request.urlopen(f"http://127.0.0.1:{port}{path}", timeout=10) as answer:
+        with urllib.request.urlopen(f"http://{host}:{port}{path}", timeout=10) as answer:
             return answer.status, answer.read().decode()
     except urllib.error.HTTPError as error:
         return error.code, error.read().decode()
@@ -67,6 +67,14 @@ def test_a_running_operator_is_alive_and_ready(ports: Ports) -> None:
         "readyz check passed",
     ]
     assert get(ports.health, "/nothing")[0] == 404
+
+
+def test_it_answers_on_addresses_of_both_kinds_as_pods_may_have_either_alone(ports: Ports) -> None:
+    hosts = ["127.0.0.1", *(["[::1]"] if socket.has_dualstack_ipv6() else [])]
+
+    for host in hosts:
+        assert get(ports.health, "/healthz", host=host) == (200, "ok")
+        assert get(ports.metrics, "/metrics", host=host)[0] == 200
 
 
 def test_prometheus_is_told_what_an_operator_does(world: World, ports: Ports) -> None:

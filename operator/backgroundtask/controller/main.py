@@ -158,7 +158,7 @@ def _serve_metrics(port: int) -> None:
     if not port:
         return
     try:
-        prometheus_client.start_http_server(port, registry=metrics.REGISTRY)
+        prometheus_client.start_http_server(port, addr=probes.EVERYWHERE, registry=metrics.REGISTRY)
     except OSError as e:
         raise Blocked("PortUnavailable", f"Port {port} of /metrics cannot be used: {e.strerror}.") from e
 

@@ -5,15 +5,20 @@ They answer as Kubernetes' own components do (https://kubernetes.io/docs/referen
 """
 
 import logging
+import socket
 import threading
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from socketserver import TCPServer
 from typing import Final
 from urllib.parse import parse_qs, urlsplit
 
 from backgroundtask.controller.context import log
 from backgroundtask.controller.health import Health, Report
 from backgroundtask.errors import Blocked
+
+EVERYWHERE: Final = "::" if socket.has_dualstack_ipv6() else "0.0.0.0"  # noqa: S104 - the node asks, and Prometheus
+"""All addresses of the machine: a pod may have one of IPv4, of IPv6, or both."""
 
 _PATIENCE: Final = 5  # seconds in which a request has to be complete
 
@@ -62,13 +67,23 @@ def serve(port: int, health: Health) -> None:
     if not port:
         return
     try:
-        server = ThreadingHTTPServer(("", port), _answering(Endpoints(health)))
+        server = _Server((EVERYWHERE, port), _answering(Endpoints(health)))
     except OSError as e:
         raise Blocked(
             "PortUnavailable", f"Port {port} of /healthz and /readyz cannot be used: {e.strerror}: set --health-port."
         ) from e
-    server.daemon_threads = True
     threading.Thread(target=server.serve_forever, name="probes", daemon=True).start()
+
+
+class _Server(ThreadingHTTPServer):
+    address_family = socket.AF_INET6 if EVERYWHERE == "::" else socket.AF_INET
+    daemon_threads = True
+
+    def server_bind(self) -> None:
+        """Of both kinds whatever the machine's default is; and without asking DNS for the machine's name."""
+        if self.address_family == socket.AF_INET6:
+            self.socket.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 0)
+        TCPServer.server_bind(self)
 
 
 def _answering(endpoints: Endpoints) -> type[BaseHTTPRequestHandler]:
