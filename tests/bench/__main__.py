@@ -25,6 +25,8 @@ from bench.throttled import Throttled
 from bench.workload import Plan
 from localkube import LocalkubeError
 
+_WIDTH = 110  # the names of figures are whole, also where no terminal says how wide it is
+
 Section = Callable[[Plan], Iterator[Figure]]
 
 
@@ -65,7 +67,7 @@ def main() -> int:
     if asked.tasks < 1 or asked.seconds <= 0:
         parser.error("--tasks must be at least 1, and --seconds more than 0")
     plan = Plan(tasks=asked.tasks, seconds=asked.seconds, sections=frozenset(asked.only.split(",")))
-    console, measured, trouble = Console(), [], []
+    console, measured, trouble = Console(width=_WIDTH), [], []
     for known, section in SECTIONS.items():
         if not plan.sections.intersection(known):
             continue
