@@ -42,11 +42,10 @@ class Throttled:
         self._stage.rest()
         mark = self._stage.mark()
         with client_of(world) as other, ThreadPoolExecutor(1) as beside:
-            creation = beside.submit(
-                self._stage.client.ask, do="apply", bodies=self._tasks, until="ready", timeout=SECONDS
-            )
-            deletion = other.ask(do="delete", names=[leaver], after=_DONE, timeout=SECONDS)
-            answer = creation.result()
+            other.ask(do="delete", names=[], after=0, timeout=SECONDS)  # it has started, and misses nothing from now on
+            leaving = beside.submit(other.ask, do="delete", names=[leaver], after=_DONE, timeout=SECONDS)
+            answer = self._stage.client.ask(do="apply", bodies=self._tasks, until="ready", timeout=SECONDS)
+            deletion = leaving.result()
         if answer["missing"] or deletion["missing"]:
             raise CannotMeasureError("not everything was done in time")
         self._stage.rest()
