@@ -84,7 +84,9 @@ class Orphans:
         )
         memory.since, memory.counts = verdict.since, seen.counts
         self._tell(memory, verdict, sites[0])
-        if self._takes:
+        if verdict.is_over_cap:
+            self._withdraw(verdict.since)
+        elif self._takes:
             self._hand_over(verdict.take, sites)
 
     def take(self, key: TaskKey) -> None:
@@ -137,6 +139,11 @@ class Orphans:
             key = TaskKey(owner.namespace, owner.name)
             self._due[key] = tuple(places.values())
             self._context.queue.add(key, Priority.RESYNC)
+
+    def _withdraw(self, owners: Iterable[Owner]) -> None:
+        """What was believed before, and could not be taken yet, is believed no longer."""
+        for owner in owners:
+            self._due.pop(TaskKey(owner.namespace, owner.name), None)
 
     def _tell(self, memory: _Memory, verdict: Verdict, site: Site) -> None:
         if verdict.report:

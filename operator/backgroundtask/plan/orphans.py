@@ -7,10 +7,12 @@
     again, after it               | it is taken, unless there are more orphans at once than a cap
 
 The cap is for a wrong kubeconfig or a cluster that lost its objects: what looks like an orphan then is not one, and
-nothing at all is taken. Whoever is no longer seen has to be seen twice again. Pure: time is an argument, in seconds of
-a clock that never goes back.
+nothing at all is taken. Nor does such a sighting count: of objects that come back one by one the last are no orphans,
+either. Whoever is no longer seen has to be seen twice again. Pure: time is an argument, in seconds of a clock that
+never goes back.
 """
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
@@ -23,7 +25,7 @@ SHARE = 0.2
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Verdict:
-    """What to do about the orphans of one sighting; `since` is what to remember of it: each one's first sighting.
+    """What to do about the orphans of one sighting; `since` is what to remember of it: each one's first that counts.
 
     `is_over_cap`: there are more than `cap`, and none is taken.
     """
@@ -46,7 +48,7 @@ def judge(
     is_over_cap = len(orphans) > cap
     seen_long_enough = (one for one in orphans if one in before and now - before[one] >= grace)
     return Verdict(
-        since={one: before.get(one, now) for one in orphans},
+        since={one: math.inf if is_over_cap else min(before.get(one, now), now) for one in orphans},
         report=tuple(sorted(orphans - before.keys())),
         take=() if is_over_cap else tuple(sorted(seen_long_enough)),
         cap=cap,

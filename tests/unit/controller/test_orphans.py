@@ -304,6 +304,21 @@ class TestCaution:
         assert len(world.account.schedules) == OTHERS - 1
         assert gauge("bgt_orphans_over_cap") == 0
 
+    def test_what_was_about_to_be_taken_is_not_once_there_are_too_many(self, world: World) -> None:
+        orphan(world)
+        world.trace.fail_next("schedules.remove", Blocked("AccessDenied", "Grant it."), times=10_000)
+        looks(world, 4)
+        assert "schedules.remove" in [call.operation for call in world.trace.calls]
+        for name in ("other-0", "other-1"):
+            orphan(world, name)
+        looks(world, 2)
+        assert told(world, "TooManyOrphans")
+        world.trace.mend()
+
+        looks(world, 6)
+
+        assert live(world) == (True, True)
+
     def test_a_strangers_schedule_in_our_group_is_asked_for_once_a_day(self, world: World) -> None:
         theirs = replace(world.account.schedule(NAME), name="theirs", owner=None, uid=None)
         world.account.put_schedule(theirs)

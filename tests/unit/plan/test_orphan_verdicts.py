@@ -37,7 +37,7 @@ def judged(history: list[tuple[float, frozenset[Owner], int]]) -> list[tuple[flo
 
 
 @given(histories)
-def test_only_what_is_an_orphan_now_and_was_one_all_the_time_since_the_grace_began_is_taken(
+def test_only_what_is_an_orphan_now_and_was_a_believed_one_all_the_time_since_the_grace_began_is_taken(
     history: list[tuple[float, frozenset[Owner], int]],
 ) -> None:
     verdicts = judged(history)
@@ -46,8 +46,8 @@ def test_only_what_is_an_orphan_now_and_was_one_all_the_time_since_the_grace_beg
         for owner in verdict.take:
             assert owner in orphans
             unbroken = []
-            for then, seen, _ in reversed(verdicts[: at + 1]):
-                if owner not in seen:
+            for then, seen, before in reversed(verdicts[: at + 1]):
+                if owner not in seen or before.is_over_cap:
                     break
                 unbroken.append(then)
             assert len(unbroken) >= 2
@@ -95,6 +95,18 @@ def test_a_fifth_of_all_owners_is_believed(orphans: int, owners: int, taken: int
     verdict = judge(seen, owners=owners, before=before, now=GRACE, grace=GRACE)
 
     assert len(verdict.take) == taken, why
+
+
+def test_what_was_too_much_to_be_believed_has_to_be_seen_twice_once_it_is_less() -> None:
+    """Objects that are being restored come one by one: those that come last are no orphans either."""
+    since: Mapping[Owner, float] = {}
+    taken = []
+    for sighting, missing in enumerate([6, 6, 2, 2]):
+        verdict = judge(frozenset(OWNERS[:missing]), owners=10, before=since, now=sighting * GRACE, grace=GRACE)
+        since = verdict.since
+        taken.append(len(verdict.take))
+
+    assert taken == [0, 0, 0, 2]
 
 
 def test_without_a_grace_it_still_takes_two_sightings() -> None:
