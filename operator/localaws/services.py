@@ -9,4 +9,9 @@ from localaws.ecs import EcsService
 from localaws.scheduler import SchedulerService
 from localaws.world import World
 
-FACTORIES: Sequence[Callable[[World], Service]] = (EcsService, SchedulerService)
+
+def _ecs(world: World) -> Service:
+    return EcsService(world, throttles=world.throttles)
+
+
+FACTORIES: Sequence[Callable[[World], Service]] = (_ecs, SchedulerService)

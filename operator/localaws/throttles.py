@@ -56,9 +56,10 @@ LIMITS: tuple[Limit, ...] = (
     _limit("cluster-read", "ecs", "DescribeClusters", 50, 20),
     _limit("cluster-resource-modify", "ecs", "StopTask", 100, 40),
     _limit("cluster-resource-read", "ecs", "DescribeTasks ListTasks", 100, 20),
-    # documented: ECS Developer Guide, "AWS Fargate throttling quotas": 20 calls of RunTask a second. Its buckets of
-    # launched tasks (100, and 20 a second) are not kept: who runs one task a call meets this one first.
+    # documented: ECS Developer Guide, "AWS Fargate throttling quotas": calls of RunTask, and beside them tasks launched
     _limit("run-task", "ecs", "RunTask", 20, 20),
+    _limit("fargate-on-demand", "fargate", "FARGATE", 100, 20),
+    _limit("fargate-spot", "fargate", "FARGATE_SPOT", 100, 20),
     # documented: quotas of EventBridge Scheduler, outside the eleven regions that allow 5000
     _limit("create-schedule", "scheduler", "CreateSchedule", 250, 250),
     # documented: quotas of EventBridge Scheduler
@@ -99,8 +100,8 @@ class Throttles:
             for operation in counted.limit.operations
         }
 
-    def take(self, service: str, operation: str, region: str) -> None:
-        """Take the token of one call.
+    def take(self, service: str, operation: str, region: str, *, tokens: int = 1) -> None:
+        """Take the token of one call, or those of all that it asks for at once.
 
         Raises:
             AwsError: there is none, in the words of the service.
@@ -109,10 +110,10 @@ class Throttles:
         if counted is None:
             return
         bucket = self._filled(counted, region)
-        if bucket.tokens < 1:
+        if bucket.tokens < tokens:
             counted.refused += 1
             raise throttled(service)
-        bucket.tokens -= 1
+        bucket.tokens -= tokens
 
     def as_json(self) -> list[dict[str, Any]]:
         """The limits in force, with the number of calls that each has refused."""

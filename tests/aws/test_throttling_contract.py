@@ -59,6 +59,26 @@ def test_fifty_cluster_reads_may_be_made_at_once(aws: Running) -> None:
         ecs.describe_clusters()
 
 
+@pytest.mark.documented("AWS Fargate throttling quotas: 100 tasks at once and 20 a second, On-Demand and Spot apart")
+@pytest.mark.localaws_only("it stops the clock, and would run 230 tasks")
+def test_a_hundred_tasks_may_be_launched_at_once_and_then_twenty_a_second(aws: Running) -> None:
+    aws.set_rate(0)
+    ecs = aws.client("ecs")
+    ecs.create_cluster(clusterName="throttled", capacityProviders=["FARGATE_SPOT"])
+    ecs.register_task_definition(family="many", **DEFINITION)
+    aws.set_throttles("aws")
+    spot = {"capacityProviderStrategy": [{"capacityProvider": "FARGATE_SPOT"}]}
+
+    at_once = _launched(aws, 11, launchType="FARGATE")
+    of_spot = _launched(aws, 1, **spot)
+    aws.advance(1)
+    later = _launched(aws, 3, launchType="FARGATE")
+
+    assert at_once == [10] * 10 + ["ThrottlingException"]
+    assert of_spot == [10]
+    assert later == [10, 10, "ThrottlingException"]
+
+
 @pytest.mark.assumed("a throttled call has no effect; the API Reference calls it a request that failed")
 @pytest.mark.localaws_only("it sets a limit")
 def test_a_throttled_call_has_no_effect_and_stands_in_the_journal(aws: Running) -> None:
@@ -86,6 +106,19 @@ def test_events_of_a_task_may_come_twice_and_in_another_order(aws: Running) -> N
     versions = _versions(aws, queue)
     assert versions != sorted(versions)
     assert all(versions.count(version) == 2 for version in versions)
+
+
+def _launched(aws: Running, calls: int, **where: Any) -> list[int | str]:
+    """What became of so many calls of RunTask for ten tasks each: how many it answers, or the code of the refusal."""
+    ecs, outcomes = aws.client("ecs"), []
+    network = {"awsvpcConfiguration": {"subnets": ["subnet-1"]}}
+    for _ in range(calls):
+        wanted = {"taskDefinition": "many", "count": 10, "networkConfiguration": network, **where}
+        try:
+            outcomes.append(len(ecs.run_task(cluster="throttled", **wanted)["tasks"]))
+        except ClientError as e:
+            outcomes.append(e.response["Error"]["Code"])
+    return outcomes
 
 
 def _queue_of_events(aws: Running) -> str:

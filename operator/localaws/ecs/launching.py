@@ -29,7 +29,10 @@ def run_task(realm: Realm, params: Params) -> tuple[Params, list[Task]]:
     definition = requests.definition(realm, params)
     launch = _launch(cluster, definition, params)
     labels = _labels(cluster, definition, params)
-    begun = _begin(realm, cluster, launch, labels, params.get("count", 1))
+    count = params.get("count", 1)
+    # documented: developer guide, "AWS Fargate throttling quotas"; assumed: RunTask is refused as a whole
+    realm.throttle(launch.capacity_provider or launch.launch_type, count)
+    begun = _begin(realm, cluster, launch, labels, count)
     if token:
         cluster.tokens.keep(token, Launched(request, now, begun.told, begun.failures, begun.untold))
     shown = [rendering.describe(task, with_tags=True) for task in begun.told]

@@ -175,6 +175,7 @@ class Realm:
     shortages: Shortages
     leeway: Leeway
     lag: Lag
+    throttle: Callable[[str, int], None]  # takes the tokens of so many launches on a capacity provider, or raises
     clusters: dict[str, Cluster] = field(default_factory=dict)
 
     def cluster(self, text: str | None) -> Cluster:

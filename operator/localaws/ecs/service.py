@@ -15,6 +15,7 @@ from localaws.ecs.model import Realm
 from localaws.ecs.names import Place, task_ref
 from localaws.ecs.shortages import Shortages
 from localaws.lag import Lag
+from localaws.throttles import Throttles
 
 Operation = Callable[[Realm, Params], Params]
 
@@ -23,15 +24,21 @@ class EcsService:
     """Amazon ECS; see the package for what it knows.
 
     `pace` says how fast tasks go through the states in which nothing happens here; `new_id` gives ids of tasks and
-    containers, 32 hexadecimal digits each.
+    containers, 32 hexadecimal digits each; `throttles` limits how many tasks Fargate launches.
     """
 
     name = "ecs"
 
     def __init__(
-        self, world: World, *, pace: Pace | None = None, new_id: Callable[[], str] = lambda: uuid.uuid4().hex
+        self,
+        world: World,
+        *,
+        pace: Pace | None = None,
+        new_id: Callable[[], str] = lambda: uuid.uuid4().hex,
+        throttles: Throttles | None = None,
     ) -> None:
         self._world = world
+        self._throttles = throttles or Throttles(world.clock)
         self._new_id = new_id
         self._fargate = Fargate(world, pace or Pace())
         self.lag = Lag(world.clock)
@@ -86,9 +93,19 @@ class EcsService:
     def _realm(self, place: Place) -> Realm:
         if place not in self._realms:
             self._realms[place] = Realm(
-                place, self._world.clock, self._new_id, Catalog(place), self._shortages, self._leeway, self.lag
+                place,
+                self._world.clock,
+                self._new_id,
+                Catalog(place),
+                self._shortages,
+                self._leeway,
+                self.lag,
+                self._launch_limit(place.region),
             )
         return self._realms[place]
+
+    def _launch_limit(self, region: str) -> Callable[[str, int], None]:
+        return lambda provider, count: self._throttles.take("fargate", provider, region, tokens=count)
 
     def _run_task(self, realm: Realm, params: Params) -> Params:
         answer, started = launching.run_task(realm, params)
