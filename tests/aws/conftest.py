@@ -33,7 +33,8 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    if not config.getoption("--account"):
+    # Without a default it would not do where this file is found too late to add its option: in `pytest .`
+    if not config.getoption("--account", default=False):
         return
     session = boto3.Session(region_name=os.environ.get("AWS_REGION"))  # which boto3 does not read by itself
     try:
@@ -45,7 +46,7 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    if not config.getoption("--account"):
+    if not config.getoption("--account", default=False):
         return
     reasons = {item: _why_not(item) for item in items}
     config.stash[LEFT_OUT] = Counter(filter(None, reasons.values()))

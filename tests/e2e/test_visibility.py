@@ -13,7 +13,7 @@ from fixtures.world import Operator, World, eventually
 DELAY = 5
 """Seconds for which AWS does not show what was created: well more than a change takes."""
 
-REST = 2 * DELAY
+REST = DELAY + 3
 """Seconds after which whatever the operator still does of its own accord has been done."""
 
 MADE = {"RegisterTaskDefinition", "CreateSchedule", "UpdateSchedule", "DeleteSchedule", "RunTask", "StopTask"}
