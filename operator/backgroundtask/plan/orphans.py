@@ -75,8 +75,13 @@ def retention(observed: Observed, owner: str) -> Retention:
 
 
 def is_retained(observed: Observed, owner: str) -> bool:
-    """Whether anything of the owner's is marked as retained: then all of it is left alone."""
-    schedules = (found.schedule for found in observed.schedules.values() if found.schedule.owner == owner)
+    """Whether anything of the owner's is marked as retained: then all of it is left alone.
+
+    Where an object took it up again, its schedules bear its UID and no mark; the mark of a revision that it replaced
+    says nothing any more.
+    """
+    schedules = [found.schedule for found in observed.schedules.values() if found.schedule.owner == owner]
+    taken_up = {one.uid for one in schedules if not one.retained}
     return any(one.retained for one in schedules) or any(
-        one.retained for one in observed.revisions if one.owner == owner
+        one.retained and (not taken_up or one.uid in taken_up) for one in observed.revisions if one.owner == owner
     )

@@ -364,6 +364,24 @@ class TestRetained:
         assert live(world) == (True, True)
         assert told(world, "OrphanFound") == []
 
+    def test_what_was_taken_up_again_is_an_orphan_like_any_other_also_while_its_old_revision_stays(
+        self, world: World
+    ) -> None:
+        world.edit(deletionPolicy="Retain")
+        process(world).work()
+        world.delete()
+        process(world).work()
+        world.apply(image="example.com/report:2")
+        process(world).work()
+        world.pass_time(5)
+        assert len(revisions(world)) == 2
+        assert not world.account.schedule(NAME).retained
+        orphan(world)
+
+        looks(world, 5)
+
+        assert live(world) == (False, False)
+
     def test_what_is_retained_lets_no_more_orphans_be_believed(self, world: World) -> None:
         kept = [f"kept-{number}" for number in range(20)]
         for name in kept:
