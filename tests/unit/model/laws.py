@@ -26,6 +26,7 @@ CANARY = "canary-2f9d"
 
 MOST_BYTES = 256 * 1024
 _ORDER = {None: 0, "Pending": 1, "Launching": 2, "Running": 3}
+_SIGHTS = frozenset({"ecs.active_revisions", "ecs.revision", "schedules.find"})
 _GUESSES = frozenset({"Missed", "Lost"})  # ends that say that nothing was seen
 
 
@@ -87,12 +88,15 @@ def i2_what_is_deleted_leaves_nothing(world: World, chronicle: Chronicle, retain
     assert tasks == []
 
 
-def i3_and_i4_every_launch_and_every_end_is_recorded(world: World, chronicle: Chronicle) -> None:
-    """At rest each ECS task of an object that is there has its run, and each that ended has ended there."""
-    alive = {body["metadata"]["uid"] for body in world.store.all(TASKS)}
-    for arn, task in world.account.tasks.items():
-        if _uid(task) in alive:
-            assert (arn, task["lastStatus"] == "STOPPED") in chronicle.recorded, arn
+def i3_every_end_is_recorded(world: World, chronicle: Chronicle) -> None:
+    """At rest each ECS task that ended has ended in the run of its slot, of an object that is there."""
+    ended = (arn for arn, one in world.account.tasks.items() if one["lastStatus"] == "STOPPED")
+    assert not {arn for arn in ended if _is_of_one_alive(world, arn)} - _arns(chronicle, is_end=True)
+
+
+def i4_every_slot_that_started_is_recorded(world: World, chronicle: Chronicle) -> None:
+    """At rest each ECS task that was started for a slot stands in the run of that slot, of an object that is there."""
+    assert not {arn for arn in world.account.tasks if _is_of_one_alive(world, arn)} - _arns(chronicle, is_end=False)
 
 
 def i6_garbage_is_bounded(world: World) -> None:
@@ -138,6 +142,13 @@ def i8_a_message_is_deleted_after_its_effect(world: World, chronicle: Chronicle,
 def i10_what_strangers_own_is_as_they_left_it(world: World, strangers: dict[str, Any]) -> None:
     """No write touches a schedule or a revision that bears another mark."""
     assert strangers_of(world) == strangers
+
+
+def i11_a_failure_is_no_absence(world: World) -> None:
+    """Where AWS does not say what there is, nothing is made: neither a revision nor a schedule."""
+    calls = [call.operation for call in world.trace.calls]
+    blind = [place for place in world.trace.failed if calls[place] in _SIGHTS and place + 1 < len(calls)]
+    assert not [calls[place] for place in blind if calls[place + 1] in {"ecs.register", "schedules.create"}]
 
 
 def i13_env_values_are_told_to_nobody(world: World, told: list[str]) -> None:
@@ -209,6 +220,15 @@ def _environment(task: dict[str, Any]) -> dict[str, str]:
 
 def _uid(task: dict[str, Any]) -> str:
     return _environment(task)["BGT_TASK_UID"]
+
+
+def _is_of_one_alive(world: World, arn: str) -> bool:
+    alive = {body["metadata"]["uid"] for body in world.store.all(TASKS)}
+    return _uid(world.account.tasks[arn]) in alive
+
+
+def _arns(chronicle: Chronicle, *, is_end: bool) -> set[str]:
+    return {arn for arn, as_ended in chronicle.recorded if as_ended == is_end}
 
 
 def _slot(task: dict[str, Any]) -> tuple[str, str]:
