@@ -30,7 +30,7 @@ from backgroundtask.kube.resource import RUNS, TASKS, Ref
 from backgroundtask.plan.desired import logs
 from backgroundtask.plan.moments import moment
 from backgroundtask.plan.runs import Kept, has_ended
-from backgroundtask.plan.status import Configured, Refused, Subject, Unchanged, condition_changes, task_status
+from backgroundtask.plan.status import Configured, Refused, Settled, Subject, Unchanged, condition_changes, task_status
 
 _AFTER_SLOT = 1.0  # seconds: the task that the slot starts is then on its way, and both are told in one patch
 _CRONJOB_REASONS = {"InvalidSchedule": "UnparseableSchedule"}  # what CronJob's Events call it
@@ -147,7 +147,11 @@ class Tasks:
         slot = moment(read_task_status(raw).next_schedule_time) if raw else None
         if slot is not None:  # one that has passed since it was computed is told anew, too
             queue.add_after(key, max((slot - now).total_seconds(), 0.0) + _AFTER_SLOT)
-        for due in (notes.memory.retire_at, notes.memory.too_late_at):
+        memory = notes.memory
+        if isinstance(configured, Settled) and memory.retire_at is not None and memory.postponed is None:
+            # Its time may have come while the pass was under way.
+            queue.add_after(key, max((memory.retire_at - now).total_seconds(), 0.0))
+        for due in (memory.retire_at, memory.too_late_at):
             if due is not None and due > now:  # what is overdue waits for what keeps it, not for the time
                 queue.add_after(key, (due - now).total_seconds())
 

@@ -325,6 +325,16 @@ class TestRetirement:
 
         assert world.revisions() == [world.status()["taskDefinitionArn"]]
 
+    def test_it_goes_also_where_its_time_comes_while_it_is_being_replaced(self, world: World) -> None:
+        world.start(retire_after=1)
+        world.edit(image="reports:2")
+        world.trace.on_write = lambda moment, _: world.clock.advance(2) if moment == "after" else None
+
+        work(world)
+        world.pass_time(5)
+
+        assert world.revisions() == [world.status()["taskDefinitionArn"]]
+
     def test_without_a_schedule_it_counts_from_when_that_went(self, world: World) -> None:
         [old] = world.revisions()
         world.edit(cron=None, image="reports:2")
