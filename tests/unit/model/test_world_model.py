@@ -7,8 +7,8 @@ every step, or whenever the world is left alone for long enough; what hypothesis
 from __future__ import annotations
 
 import logging
-from dataclasses import replace
-from typing import Any, Literal
+from dataclasses import dataclass, replace
+from typing import Any, Literal, cast
 
 import pytest
 from hypothesis import HealthCheck, settings
@@ -45,6 +45,19 @@ OPERATIONS = (
 )  # fmt: skip
 SOMEBODYS = {"Arn": "arn:aws:scheduler:::aws-sdk:sns:publish", "RoleArn": "arn:aws:iam::1:role/x", "Input": "{}"}
 HOUR = 3600.0
+SPECS = st.sampled_from(
+    [
+        {"image": "a:1"},
+        {"image": "a:2"},
+        *({"cron": cron} for cron in CRONS),
+        {"image": "a:3", "cron": CRONS[2]},
+        {"suspend": True},
+        {"suspend": False},
+        {"suspend": True, "image": "a:4"},
+        {"successfulRunsHistoryLimit": 0, "failedRunsHistoryLimit": 1},
+        {"successfulRunsHistoryLimit": 2, "failedRunsHistoryLimit": 0},
+    ]
+)
 DAY = 24 * HOUR
 
 
@@ -52,7 +65,15 @@ class Strike:
     """Kills the process at the nth write from now, just before it or just after."""
 
     def __init__(self, moment: Literal["before", "after"], nth: int) -> None:
-        self._moment, self._left = moment, nth
+        self._moment: Literal["before", "after"] = moment
+        self._nth = self._left = nth
+
+    def __repr__(self) -> str:
+        return f"Strike({self._moment!r}, {self._nth})"
+
+    def again(self) -> Strike:
+        """One that has not struck yet."""
+        return Strike(self._moment, self._nth)
 
     def __call__(self, moment: str, call: Call) -> None:
         del call
@@ -61,6 +82,24 @@ class Strike:
         self._left -= 1
         if self._left < 0:
             raise Crash
+
+
+@dataclass(frozen=True)
+class Failure:
+    """The next calls of an operation fail, before or after their effect."""
+
+    operation: str
+    fault: Expected
+    times: int
+    after_effect: bool
+
+
+Trouble = Strike | Failure | None
+TROUBLES = st.one_of(
+    st.none(),
+    st.builds(Strike, st.sampled_from(["before", "after"]), st.integers(0, 5)),
+    st.builds(Failure, st.sampled_from(OPERATIONS), st.sampled_from(FAULTS), st.integers(1, 3), st.booleans()),
+)
 
 
 class Listener(logging.Handler):
@@ -94,36 +133,27 @@ class Operations(RuleBasedStateMachine):
         logging.getLogger("backgroundtask").addHandler(self.listener)
         self.world.furnish()
         self._plant_strangers()
+        for name in NAMES:
+            self.world.apply(name=name, cron=CRONS[0])
         self.world.start()
         self._work()
 
     def teardown(self) -> None:
         logging.getLogger("backgroundtask").removeHandler(self.listener)
 
-    @rule(name=st.sampled_from(NAMES + CLAIMED), cron=st.sampled_from(CRONS), image=st.sampled_from(["a:1", "a:2"]))
-    def apply(self, name: str, cron: str | None, image: str) -> None:
+    @rule(name=st.sampled_from(NAMES + CLAIMED), spec=SPECS, trouble=TROUBLES)
+    def apply(self, name: str, spec: dict[str, Any], trouble: Trouble) -> None:
         self.numbers += 1
-        env = [{"name": "TOKEN", "value": f"{laws.CANARY}-{self.numbers}"}]
+        env = [{"name": "TOKEN", "value": f"{laws.CANARY}-{self.numbers}"}] if "image" in spec else []
+        edited = {**spec, **({"env": env} if env else {})}
         if self.world.find(TASKS, name) is None:
-            spec = {"image": image, "env": env, **({"cron": cron} if cron else {})}
-            body = self.world.apply(name=name, **spec)
-            if cron is None:
-                body["spec"].pop("cron", None)
+            self.world.apply(name=name, **{key: value for key, value in edited.items() if value is not None})
         else:
-            self.world.edit(name=name, image=image, cron=cron, env=env)
+            self.world.edit(name=name, **edited)
+        self._meet(trouble)
 
-    @rule(name=st.sampled_from(NAMES), suspend=st.booleans())
-    def suspend(self, name: str, suspend: bool) -> None:  # noqa: FBT001 - drawn by hypothesis
-        if self.world.find(TASKS, name):
-            self.world.edit(name=name, suspend=suspend)
-
-    @rule(name=st.sampled_from(NAMES), limits=st.tuples(st.integers(0, 2), st.integers(0, 2)))
-    def keep_less_history(self, name: str, limits: tuple[int, int]) -> None:
-        if self.world.find(TASKS, name):
-            self.world.edit(name=name, successfulRunsHistoryLimit=limits[0], failedRunsHistoryLimit=limits[1])
-
-    @rule(name=st.sampled_from(NAMES + CLAIMED), is_retained=st.booleans())
-    def delete(self, name: str, is_retained: bool) -> None:  # noqa: FBT001 - drawn by hypothesis
+    @rule(name=st.sampled_from(NAMES + CLAIMED), is_retained=st.booleans(), trouble=TROUBLES)
+    def delete(self, name: str, is_retained: bool, trouble: Trouble) -> None:  # noqa: FBT001 - drawn by hypothesis
         body = self.world.find(TASKS, name)
         if body is None or "deletionTimestamp" in body["metadata"]:
             return
@@ -133,25 +163,38 @@ class Operations(RuleBasedStateMachine):
         elif body["spec"].get("deletionPolicy") == "Retain":
             return
         self.world.delete(name=name)
+        self._meet(trouble)
 
+    @precondition(lambda self: self.world.runs())
     @rule(data=st.data())
     def delete_a_run(self, data: st.DataObject) -> None:
-        runs = [run["metadata"]["name"] for run in self.world.runs()]
-        if runs:
-            self.world.delete(RUNS, data.draw(st.sampled_from(sorted(runs))))
+        names = [run["metadata"]["name"] for run in self.world.runs()]
+        self.world.delete(RUNS, data.draw(st.sampled_from(sorted(names))))
+        self._work()
 
     @rule(is_allowed=st.booleans())
     def change_who_may_use_the_template(self, is_allowed: bool) -> None:  # noqa: FBT001 - drawn by hypothesis
         self.world.edit_template(namespaces=[NAMESPACE] if is_allowed else [])
 
-    @rule(name=st.sampled_from(NAMES), slot=st.sampled_from(SLOTS), part=st.integers(0, 1), times=st.integers(1, 2))
-    def a_slot_comes(self, name: str, slot: str, part: int, times: int) -> None:
-        """Scheduler fires at least once, and both schedules of a pair at the same time."""
-        schedule = Owner(INSTALLATION, NAMESPACE, name).schedule_name(part)
-        if (GROUP, schedule) not in self.world.account.schedules:
-            return
-        for _ in range(times):
-            self._fire(schedule, self.world.account.schedules[GROUP, schedule][0], slot)
+    @rule(
+        name=st.sampled_from(NAMES),
+        slot=st.sampled_from(SLOTS),
+        times=st.integers(1, 2),
+        code=st.sampled_from(["still runs", 0, 0, 1, 137, None]),
+        trouble=TROUBLES,
+    )
+    def a_slot_comes(self, name: str, slot: str, times: int, code: str | int | None, trouble: Trouble) -> None:
+        """Scheduler fires at least once, both schedules of a pair at the same time; the task may end at once."""
+        schedules = Owner(INSTALLATION, NAMESPACE, name).schedule_names
+        known = set(self.world.account.tasks)
+        for schedule in schedules * times:
+            if (GROUP, schedule) in self.world.account.schedules:
+                self._fire(schedule, self.world.account.schedules[GROUP, schedule][0], slot)
+        for arn in sorted(self.world.account.tasks.keys() - known):
+            if code != "still runs":
+                self._send(self.world.account.move(arn, "RUNNING"), 1)
+                self._send(self.world.account.move(arn, "STOPPED", exit_code=cast("int | None", code)), times)
+        self._meet(trouble)
 
     @rule(name=st.sampled_from(NAMES), slot=st.sampled_from(SLOTS))
     def a_slot_comes_but_ecs_is_busy(self, name: str, slot: str) -> None:
@@ -169,17 +212,29 @@ class Operations(RuleBasedStateMachine):
             if self.world.clock.monotonic() <= end and self._stays(from_scheduler(kept).uid):
                 self._fire(schedule, kept, slot)
 
-    @rule(data=st.data(), code=st.sampled_from([0, 0, 1, 137, None]), is_told=st.booleans(), times=st.integers(1, 3))
-    def a_task_goes_on(self, data: st.DataObject, code: int | None, is_told: bool, times: int) -> None:  # noqa: FBT001 - drawn by hypothesis
+    @precondition(lambda self: self._going())
+    @rule(
+        data=st.data(),
+        code=st.sampled_from([0, 1, None]),
+        is_told=st.booleans(),
+        times=st.integers(1, 3),
+        trouble=TROUBLES,
+    )
+    def a_task_goes_on(
+        self,
+        data: st.DataObject,
+        code: int | None,
+        is_told: bool,  # noqa: FBT001 - drawn by hypothesis
+        times: int,
+        trouble: Trouble,
+    ) -> None:
         """ECS moves a task; its event comes once, more often, or, where the run is known, not at all."""
-        going = sorted(arn for arn, one in self.world.account.tasks.items() if one["lastStatus"] != "STOPPED")
-        if not going:
-            return
-        arn = data.draw(st.sampled_from(going))
+        arn = data.draw(st.sampled_from(self._going()))
         is_started = self.world.account.tasks[arn]["lastStatus"] == "RUNNING"
         detail = self.world.account.move(arn, "STOPPED" if is_started else "RUNNING", exit_code=code)
         if is_told or (arn, False) not in self.chronicle.recorded:
             self._send(detail, times)
+        self._meet(trouble)
 
     @rule()
     def the_queue_delivers_in_another_order(self) -> None:
@@ -197,21 +252,6 @@ class Operations(RuleBasedStateMachine):
             name = data.draw(st.sampled_from(ours))
             kept, changed = self.world.account.schedules[GROUP, name]
             self.world.account.schedules[GROUP, name] = ({**kept, "ScheduleExpression": "rate(5 minutes)"}, changed)
-
-    @rule(
-        operation=st.sampled_from(OPERATIONS),
-        fault=st.sampled_from(FAULTS),
-        times=st.integers(1, 3),
-        after_effect=st.booleans(),
-    )
-    def calls_will_fail(self, operation: str, fault: Expected, times: int, after_effect: bool) -> None:  # noqa: FBT001 - drawn by hypothesis
-        error = Busy("Conflict", "Someone else changed it.") if operation.startswith("kube") else fault
-        self.world.trace.fail_next(operation, error, times=times, after_effect=after_effect)
-
-    @rule(moment=st.sampled_from(["before", "after"]), nth=st.integers(0, 4))
-    def the_process_is_killed(self, moment: Literal["before", "after"], nth: int) -> None:
-        self.world.trace.on_write = Strike(moment, nth)
-        self._work()
 
     @rule(seconds=st.sampled_from([1.0, 60.0, 601.0, HOUR + 1]))
     def time_passes(self, seconds: float) -> None:
@@ -258,6 +298,20 @@ class Operations(RuleBasedStateMachine):
         laws.i10_what_strangers_own_is_as_they_left_it(self.world, self.strangers)
         laws.i11_a_failure_is_no_absence(self.world)
         laws.i13_env_values_are_told_to_nobody(self.world, [*self.told, *self.listener.lines])
+
+    def _meet(self, trouble: Trouble) -> None:
+        """Let the operator take up what has happened, and meet a trouble on the way."""
+        if isinstance(trouble, Strike):
+            self.world.trace.on_write = trouble.again()
+        if isinstance(trouble, Failure):
+            is_kube = trouble.operation.startswith("kube")
+            error = Busy("Conflict", "Someone else changed it.") if is_kube else trouble.fault
+            self.world.trace.fail_next(trouble.operation, error, times=trouble.times, after_effect=trouble.after_effect)
+        self._work()
+
+    def _going(self) -> list[str]:
+        """The ECS tasks that have not ended."""
+        return sorted(arn for arn, one in self.world.account.tasks.items() if one["lastStatus"] != "STOPPED")
 
     def _i9_aws_is_what_the_specs_say(self) -> None:
         """I9: AWS holds for each task what its spec asks."""
@@ -370,8 +424,8 @@ def test_the_names_of_the_strangers_are_not_ours() -> None:
 
 TestOperations = Operations.TestCase
 TestOperations.settings = settings(
-    max_examples=200,
-    stateful_step_count=40,
+    max_examples=150,
+    stateful_step_count=30,
     deadline=None,
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much, HealthCheck.data_too_large],
 )
