@@ -44,6 +44,7 @@ OPERATIONS = (
     "kube.create", "kube.patch_status", "kube.add_finalizer", "kube.remove_finalizer", "kube.delete", "kube.get",
 )  # fmt: skip
 SOMEBODYS = {"Arn": "arn:aws:scheduler:::aws-sdk:sns:publish", "RoleArn": "arn:aws:iam::1:role/x", "Input": "{}"}
+SIGHTS = ("ecs.active_revisions", "ecs.revision", "schedules.find")  # where a failure may pass for an absence
 HOUR = 3600.0
 SPECS = st.sampled_from(
     [
@@ -98,7 +99,9 @@ Trouble = Strike | Failure | None
 TROUBLES = st.one_of(
     st.none(),
     st.builds(Strike, st.sampled_from(["before", "after"]), st.integers(0, 5)),
-    st.builds(Failure, st.sampled_from(OPERATIONS), st.sampled_from(FAULTS), st.integers(1, 3), st.booleans()),
+    st.builds(
+        Failure, st.sampled_from(OPERATIONS + SIGHTS * 3), st.sampled_from(FAULTS), st.integers(1, 3), st.booleans()
+    ),
 )
 
 
