@@ -29,8 +29,8 @@ _ZOMBIE = "Z"
 
 
 _GARBAGE = "300"
-"""The growth of the heap, in per cent, after which Go collects garbage (Go, package runtime, GOGC). At Go's own 100 an API
-server under load spends a fifth of its time on that, and here it has more memory than processors."""
+"""The growth of the heap, in per cent, after which Go collects garbage (Go, package runtime, GOGC). At Go's own 100 an
+API server under load spends a fifth of its time on that, and here it has more memory than processors."""
 
 
 @dataclass(frozen=True, slots=True)
