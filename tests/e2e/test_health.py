@@ -101,7 +101,7 @@ def test_prometheus_is_told_what_an_operator_does(world: World, ports: Ports) ->
     assert value("bgt_runs_total", phase="Failed") == 1
     assert value("bgt_messages_total", fate="stored") > 0
     assert value("bgt_leader") == 1
-    assert value("bgt_loop_lag_seconds_count") > 0
+    eventually(lambda: value("bgt_loop_lag_seconds_count") > 0, "the loop was late, if only by a little")
     assert value("process_resident_memory_bytes") > 1e6
     known = {name for name, _ in samples()}
     assert {"bgt_queue_depth", "bgt_queue_oldest_seconds", "bgt_events_dropped", "bgt_duplicate_tasks_total"} <= known

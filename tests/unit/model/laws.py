@@ -19,7 +19,7 @@ from backgroundtask.plan.names import Owner
 from backgroundtask.plan.schedule import from_scheduler
 from fixtures.fake_account import family_of
 from fixtures.fake_process import INSTALLATION
-from fixtures.fake_world import GROUP, World
+from fixtures.fake_world import GROUP, NAMESPACE, World
 
 CANARY = "canary-2f9d"
 """Stands in every env value, and may be read nowhere else."""
@@ -107,9 +107,10 @@ def i6_garbage_is_bounded(world: World) -> None:
 
 
 def i6_at_rest_one_revision_is_left(world: World, used: set[str]) -> None:
-    """When what was replaced is retired, each family has one ACTIVE revision, and those of active runs."""
+    """When what was replaced is retired, each task has one ACTIVE revision, and those of active runs."""
+    ours = {Owner(INSTALLATION, NAMESPACE, body["metadata"]["name"]).family for body in world.store.all(TASKS)}
     families = Counter(family_of(one.arn) for one in world.account.active() if one.arn not in used)
-    assert not [family for family, count in families.items() if count > 1 and _is_ours(family)]
+    assert not [family for family, count in families.items() if count > 1 and family in ours]
 
 
 def i6_what_an_active_run_uses_stays(world: World) -> None:
@@ -196,10 +197,6 @@ def _is_marked(kept: dict[str, Any]) -> bool:
 
 def _is_mark(owner: str | None) -> bool:
     return owner is not None and owner.startswith(f"{INSTALLATION}/")
-
-
-def _is_ours(family: str) -> bool:
-    return family.startswith(f"bgt_{INSTALLATION}_")
 
 
 def _schedules(world: World) -> list[Any]:
