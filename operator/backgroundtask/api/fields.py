@@ -17,6 +17,8 @@ from backgroundtask.api.rules import RULE, Rule, cel_string, shaped
 LABEL_PATTERN = "[a-z0-9]([-a-z0-9]*[a-z0-9])?"
 ROLE_NAME = re.compile("[A-Za-z0-9]([-A-Za-z0-9_.]*[A-Za-z0-9])?")
 
+_CONTROL = re.compile("[\x00-\x1f\x7f-\x9f]")  # Unicode's category Cc; every text of every status passes here
+
 TEXT_LIMIT = 4096
 """Most characters of a message in a status."""
 
@@ -25,7 +27,7 @@ def _one_line(text: object) -> object:
     """Turn control characters into spaces: what containers and AWS say ends up on people's terminals."""
     if not isinstance(text, str):
         return text
-    return "".join(" " if unicodedata.category(character) == "Cc" else character for character in text)
+    return _CONTROL.sub(" ", text)
 
 
 def _cut(limit: int) -> BeforeValidator:
