@@ -278,7 +278,7 @@ def test_a_killed_parent_leaves_nothing_behind(kube_binaries: Binaries) -> None:
         parent.send_signal(signal.SIGKILL)
 
     assert eventually(lambda: not Path(folder).exists())
-    assert processes_in(Path(folder)) == []
+    assert eventually(lambda: not processes_in(Path(folder)))  # whoever removes the folder ends after that
     assert not serves(port_of(server))
 
 
