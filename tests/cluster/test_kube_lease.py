@@ -11,24 +11,15 @@ import pytest
 from backgroundtask.errors import Blocked
 from backgroundtask.kube.election import Candidate
 from backgroundtask.kube.lease import Lease, connect
+from fixtures.clock import Clock
 from localkube import Cluster
 
 NAME, DURATION = "bgt-test", 15
 
 
-class Clock:
-    """Seconds that pass when the test says so."""
-
-    def __init__(self) -> None:
-        self.now = 1000.0
-
-    def __call__(self) -> float:
-        return self.now
-
-
 @pytest.fixture
 def clock() -> Clock:
-    return Clock()
+    return Clock(1000.0)
 
 
 @pytest.fixture

@@ -15,6 +15,7 @@ from backgroundtask.kube.client import Kube
 from backgroundtask.kube.login import Login
 from backgroundtask.kube.resource import TASKS, Ref
 from backgroundtask.kube.transport import Transport
+from fixtures.clock import Clock
 from fixtures.objects import task_object
 from fixtures.scripted_rest import HOST, Reply, ScriptedRest
 
@@ -26,21 +27,13 @@ class Ended(BaseException):
     """The process would have ended: nothing may catch it, as nothing could."""
 
 
-class Clock:
-    def __init__(self) -> None:
-        self.now = 1000.0
-
-    def __call__(self) -> float:
-        return self.now
-
-
 def end(why: str) -> NoReturn:
     raise Ended(why)
 
 
 @pytest.fixture
 def clock() -> Clock:
-    return Clock()
+    return Clock(1000.0)
 
 
 @pytest.fixture

@@ -16,16 +16,9 @@ from backgroundtask.controller import metrics, probes
 from backgroundtask.controller.health import Health, Pulse, keep_asking, keep_beating
 from backgroundtask.controller.settings import Settings
 from backgroundtask.errors import Busy, Rejected
+from fixtures.clock import Clock
 
 SOON = 1.5
-
-
-class Clock:
-    def __init__(self) -> None:
-        self.now = 100.0
-
-    def __call__(self) -> float:
-        return self.now
 
 
 @dataclass
@@ -66,7 +59,7 @@ class Lead:
 class Process:
     """A process that leads and is well, until a test says otherwise."""
 
-    clock: Clock = field(default_factory=Clock)
+    clock: Clock = field(default_factory=lambda: Clock(100.0))
     crew: Crew = field(default_factory=Crew)
     lead: Lead = field(default_factory=Lead)
     readers: Helper = field(default_factory=Helper)
@@ -153,7 +146,7 @@ def test_a_replica_that_stands_by_is_ready_though_nobody_works() -> None:
 
 
 def test_a_process_that_begins_is_alive_and_not_ready_until_it_has_seen_the_cluster() -> None:
-    health = Health(Clock())
+    health = Health(Clock(100.0))
     assert not any(health.alive().values())
     assert all(health.ready().values())
 
@@ -170,7 +163,7 @@ def test_a_process_that_begins_is_alive_and_not_ready_until_it_has_seen_the_clus
 
 def test_a_loop_tells_that_it_goes_on_and_how_late_it_is(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(health_module, "BEAT", 0.001)
-    pulse = Pulse(Clock())
+    pulse = Pulse(Clock(100.0))
     before = metrics.REGISTRY.get_sample_value("bgt_loop_lag_seconds_count") or 0.0
 
     async def beat() -> None:
@@ -192,7 +185,7 @@ def test_a_quiet_api_server_is_asked_and_its_refusals_and_bugs_end_nothing(monke
             raise errors.pop()
         asked.set()
 
-    stop = keep_asking(Pulse(Clock()), ask)
+    stop = keep_asking(Pulse(Clock(100.0)), ask)
 
     assert asked.wait(SOON)
     stop()
@@ -200,7 +193,7 @@ def test_a_quiet_api_server_is_asked_and_its_refusals_and_bugs_end_nothing(monke
 
 def test_one_that_answers_others_is_not_asked(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(health_module, "LONGEST_UNANSWERED", 0.003)
-    clock, asked = Clock(), threading.Event()
+    clock, asked = Clock(100.0), threading.Event()
     pulse, looks = Pulse(clock), threading.Semaphore(0)
     pulse.beat()
     age = pulse.age

@@ -17,6 +17,7 @@ from backgroundtask.controller.settings import Settings
 from backgroundtask.errors import Blocked, Busy
 from backgroundtask.kube.election import Candidate
 from backgroundtask.kube.lease import Lease
+from fixtures.clock import Clock
 from fixtures.lease_store import LeaseStore, LeaseView
 
 DURATION, DEADLINE, RETRY = 15, 10.0, 2.0
@@ -28,17 +29,9 @@ class Ended(BaseException):
     """The process would have ended: nothing may catch it, as nothing could."""
 
 
-class Clock:
-    def __init__(self) -> None:
-        self.now = 1000.0
-
-    def __call__(self) -> float:
-        return self.now
-
-
 @pytest.fixture
 def clock() -> Clock:
-    return Clock()
+    return Clock(1000.0)
 
 
 @pytest.fixture

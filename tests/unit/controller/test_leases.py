@@ -4,14 +4,7 @@ import pytest
 
 from backgroundtask.aws import Message
 from backgroundtask.controller.leases import Leases
-
-
-class Clock:
-    def __init__(self) -> None:
-        self.now = 0.0
-
-    def __call__(self) -> float:
-        return self.now
+from fixtures.clock import Clock
 
 
 @pytest.fixture

@@ -11,17 +11,10 @@ from backgroundtask.controller.keys import Key, TaskKey
 from backgroundtask.controller.workers import Workers
 from backgroundtask.controller.workqueue import WorkQueue
 from backgroundtask.errors import Blocked, Busy, Paced, Rejected
+from fixtures.clock import Clock
 
 KEY = TaskKey("reports", "nightly")
 SOON = 1.5  # seconds that threads may take on a slow machine
-
-
-class Clock:
-    def __init__(self) -> None:
-        self.now = 0.0
-
-    def __call__(self) -> float:
-        return self.now
 
 
 @pytest.fixture

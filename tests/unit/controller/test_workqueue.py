@@ -7,16 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from backgroundtask.controller.workqueue import Priority, WorkQueue
-
-
-class Clock:
-    """Seconds that pass when a test says so."""
-
-    def __init__(self) -> None:
-        self.now = 0.0
-
-    def __call__(self) -> float:
-        return self.now
+from fixtures.clock import Clock
 
 
 @pytest.fixture

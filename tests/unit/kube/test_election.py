@@ -14,25 +14,16 @@ from hypothesis import strategies as st
 from backgroundtask.errors import Busy
 from backgroundtask.kube.election import Candidate, elapsed
 from backgroundtask.kube.lease import NOBODY, Lease
+from fixtures.clock import Clock
 from fixtures.lease_store import LeaseStore, LeaseView
 
 DURATION, DEADLINE = 15, 10.0
 NEW_YEAR = datetime(2026, 1, 1, tzinfo=UTC)
 
 
-class Clock:
-    """Seconds that pass when the test says so."""
-
-    def __init__(self, now: float = 1000.0) -> None:
-        self.now = now
-
-    def __call__(self) -> float:
-        return self.now
-
-
 @pytest.fixture
 def clock() -> Clock:
-    return Clock()
+    return Clock(1000.0)
 
 
 @pytest.fixture
