@@ -46,6 +46,15 @@ def first(limit: int) -> BeforeValidator:
     return BeforeValidator(keep)
 
 
+def last(limit: int) -> BeforeValidator:
+    """Return the validator that keeps at most `limit` items of a list in a status, those at its end."""
+
+    def keep(items: object) -> object:
+        return items[-limit:] if isinstance(items, list | tuple) else items
+
+    return BeforeValidator(keep)
+
+
 def _is_time(text: str) -> str:
     try:
         datetime.fromisoformat(text)
@@ -58,6 +67,8 @@ Word = Annotated[str, _cut(1024), BeforeValidator(_one_line), StringConstraints(
 """A short text of a status, such as a reason; a longer one is cut."""
 Text = Annotated[str, _cut(TEXT_LIMIT), BeforeValidator(_one_line), StringConstraints(max_length=TEXT_LIMIT)]
 """A message of a status on one line; a longer one is cut."""
+LogLine = Annotated[str, _cut(256), BeforeValidator(_one_line), StringConstraints(max_length=256)]
+"""A line of a container's output in a status; a longer one is cut."""
 Arn = Annotated[str, StringConstraints(max_length=2048)]
 """An ARN in a status, as AWS gave it."""
 

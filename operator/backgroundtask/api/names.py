@@ -33,16 +33,25 @@ TASK_LABEL: Final = f"{GROUP}/task"
 TRIGGER_LABEL: Final = f"{GROUP}/trigger"
 """Label of a run: what asked for it."""
 
+LAUNCH_LABEL: Final = f"{GROUP}/launch"
+"""Label of a run of a schedule: `Queue` where the operator has to launch it, absent where the schedule does."""
+
 MAIN_CONTAINER: Final = "aws-bg-task"
 """The container whose exit code decides the outcome of an ECS task."""
 ENV_PREFIX: Final = "BGT_"
 """Environment variables that begin with it are the operator's."""
 ENV_TASK_UID: Final = f"{ENV_PREFIX}TASK_UID"
 ENV_SCHEDULED_TIME: Final = f"{ENV_PREFIX}SCHEDULED_TIME"
+ENV_RUN: Final = f"{ENV_PREFIX}RUN"
+"""Name of the run, in ECS tasks that the operator launched."""
+ENV_RUN_UID: Final = f"{ENV_PREFIX}RUN_UID"
+ENV_ITEM: Final = f"{ENV_PREFIX}ITEM"
 TAG_PREFIX: Final = f"{GROUP}/"
 """AWS tags whose keys begin with it are the operator's."""
 
 MAX_TASK_NAME: Final = 52
 """CronJob's limit for the same reason: `<task>-<unix minutes>` has to fit the 63 characters of a label."""
+MAX_RUN_NAME: Final = 100
+"""`<task>-<unix minutes>-<item>` fits, and what people and generateName make of it."""
 MAX_LABEL: Final = 63
 """Longest DNS label (RFC 1123), and longest value of a Kubernetes label."""

@@ -7,17 +7,20 @@ from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field, StringConstraints, ValidationError, ValidatorFunctionWrapHandler, field_validator
 
-from backgroundtask.api.env import Env
+from backgroundtask.api.env import Env, SecretArn
 from backgroundtask.api.fargate import OFFER, SIZE_RULE, SIZES
 from backgroundtask.api.fields import RoleName, Tags, TemplateName, dns_label
 from backgroundtask.api.metadata import ObjectMeta
 from backgroundtask.api.model import Model
 from backgroundtask.api.names import MAX_TASK_NAME, TASK_KIND
-from backgroundtask.api.rules import Rule, immutable, shaped
+from backgroundtask.api.overrides import Words
+from backgroundtask.api.rules import Rule, Unique, immutable, shaped
 from backgroundtask.api.task_status import TaskStatus
+from backgroundtask.api.volumes import Volumes
 
 DeletionPolicy = Literal["Delete", "Retain"]
 CpuArchitecture = Literal["X86_64", "ARM64"]
+ConcurrencyPolicy = Literal["Allow", "Forbid", "Replace"]
 
 Image = Annotated[
     str,
@@ -47,10 +50,12 @@ TimeZone = Annotated[
     StringConstraints(min_length=1, max_length=50),
     shaped("[A-Za-z][A-Za-z0-9_+-]*(/[A-Za-z0-9_+-]+)*", "must be an IANA name such as Europe/Berlin or UTC"),
 ]
-Words = Annotated[
-    tuple[Annotated[str, StringConstraints(max_length=16384)], ...],
-    Field(max_length=256, strict=False),
+Item = Annotated[
+    str,
+    StringConstraints(min_length=1, max_length=256),
+    shaped("[ -~]+", "must be printable ASCII"),
 ]
+Items = Annotated[tuple[Item, ...], Field(max_length=100, strict=False), Unique()]
 
 
 class TaskSpec(Model):
@@ -82,7 +87,7 @@ class TaskSpec(Model):
     cron: Cron | None = Field(
         None,
         description="When to run: Unix cron as CronJob reads it (0 3 * * 1-5), a macro (@daily), or a raw cron(...), "
-        "rate(...) or at(...) of EventBridge Scheduler. Absent: nothing starts it by itself in this version.",
+        "rate(...) or at(...) of EventBridge Scheduler. Absent: it runs on demand only.",
     )
     time_zone: TimeZone = Field(
         "UTC",
@@ -91,6 +96,34 @@ class TaskSpec(Model):
     )
     suspend: bool = Field(
         default=False, description="Stops new scheduled runs. Runs that are under way go on, as with CronJob."
+    )
+    concurrency_policy: ConcurrencyPolicy = Field(
+        "Allow",
+        description="What happens when a run is due while another of this task is under way. Allow: both run. Forbid: "
+        "a slot is skipped, and a run that somebody asked for waits. Replace: the one under way is stopped first. "
+        "Forbid and Replace need the operator, so the schedule sends ticks (launch: Queue).",
+    )
+    starting_deadline_seconds: Annotated[int, Field(ge=60, le=604800)] | None = Field(
+        None,
+        description="Seconds after its slot within which a run has to be launched; later it is recorded as Missed. "
+        "Absent: a launch that failed is made up for within the hour.",
+    )
+    active_deadline_seconds: Annotated[int, Field(ge=1, le=2592000)] | None = Field(
+        None,
+        description="Seconds from its launch, over all attempts, after which a run is stopped and fails with reason "
+        "DeadlineExceeded.",
+    )
+    backoff_limit: int = Field(
+        0,
+        ge=0,
+        le=100,
+        description="How often a failed run is tried again, after 10 s, 20 s, 40 s and so on up to 6 minutes. Launches "
+        "that AWS refused and interruptions of Spot are tried again apart from it. Job's default is 6.",
+    )
+    for_each: Items = Field(
+        (),
+        description="Items: each slot, and each request by annotation, makes one run an item, one after another in "
+        "this order. A run finds its item in the variable BGT_ITEM.",
     )
     launch_template: Annotated[TemplateName, immutable("launchTemplate", TASK_KIND)] = Field(
         "default",
@@ -107,6 +140,17 @@ class TaskSpec(Model):
     cpu_architecture: CpuArchitecture = Field("X86_64", description="Processor that the image is built for.")
     ephemeral_storage_gib: Annotated[int, Field(ge=21, le=200)] | None = Field(
         None, alias="ephemeralStorageGiB", description="Size of the task's disk in GiB. Absent: Fargate's 20."
+    )
+    volumes: Volumes = Field((), description="File systems that the container mounts.")
+    enable_execute_command: bool = Field(
+        default=False,
+        description="Lets people open a shell in a running container (ECS Exec). The LaunchTemplate has to allow it, "
+        "and the task needs a taskRole with ssmmessages rights.",
+    )
+    registry_credentials: SecretArn | None = Field(
+        None,
+        description="Secrets Manager secret with username and password of the private registry that the image is "
+        "pulled from; inside one of the patterns in the LaunchTemplate's secrets. Absent: ECR, or a public registry.",
     )
     termination_grace_period_seconds: int = Field(
         30,

@@ -17,19 +17,20 @@ ACTIVE_SHOWN = 64
 
 
 class ScheduleStatus(Model):
-    """One EventBridge schedule."""
+    """One schedule of EventBridge Scheduler, or one EventBridge rule."""
 
     name: Annotated[str, StringConstraints(min_length=1, max_length=64)] = Field(
-        description="Name of the schedule in the template's schedule group."
+        description="Name of the schedule in the template's schedule group, or of the rule."
     )
-    arn: Arn | None = Field(None, description="ARN of the schedule.")
+    arn: Arn | None = Field(None, description="ARN of the schedule or rule.")
     expression: Annotated[str, StringConstraints(max_length=256)] = Field(
-        description="The expression that EventBridge Scheduler evaluates."
+        description="The expression that EventBridge evaluates."
     )
     time_zone: Annotated[str, StringConstraints(max_length=50)] = Field(description="The time zone it evaluates it in.")
     launch: Literal["Direct", "Queue"] = Field(
         description="Who starts the ECS task: Direct is the schedule itself, Queue the operator."
     )
+    launch_reason: Word | None = Field(None, description="Why the operator launches; absent where the schedule does.")
 
 
 class LastRun(Model):
@@ -45,7 +46,7 @@ class LastRun(Model):
 
 
 class ActiveRun(Model):
-    """A run that has not ended."""
+    """A run that has leave to be launched, or was launched, and has not ended."""
 
     name: Name = Field(description="Name of the BackgroundTaskRun.")
     task_arn: Arn | None = Field(None, description="ARN of its ECS task, once there is one.")
@@ -72,13 +73,20 @@ class TaskStatus(Status):
         None, description="When the next run is due; absent if suspended, without cron, or with rate(...)."
     )
     last_schedule_time: Time | None = Field(None, description="Slot of the latest scheduled run.")
+    slots_accounted_until: Time | None = Field(
+        None,
+        description="Each slot of the schedule up to here has, or had, its run. Slots after it are looked for once "
+        "their time to start is over.",
+    )
     last_successful_time: Time | None = Field(None, description="When a run last succeeded.")
     last_failure_time: Time | None = Field(None, description="When a run last ended otherwise.")
     last_run: LastRun | None = Field(None, description="The run that ended last.")
     active: Annotated[
         tuple[ActiveRun, ...], Field(max_length=ACTIVE_SHOWN, strict=False), first(ACTIVE_SHOWN), Unique("name")
-    ] = Field((), description="Runs that have not ended; at most 64 are listed.")
-    active_runs: int = Field(0, ge=0, description="Number of runs that have not ended.")
+    ] = Field((), description="Runs that are launched, or about to be, and have not ended; at most 64 are listed.")
+    active_runs: int = Field(
+        0, ge=0, description="Number of runs that are launched, or about to be, and have not ended."
+    )
     last_handled_reconcile_at: Word | None = Field(
         None, description="Value of the annotation bgtask.dev/reconcile-requested-at that was last acted on."
     )

@@ -9,13 +9,17 @@ from typing import Annotated, ClassVar, Literal
 from pydantic import Field, StringConstraints
 
 from backgroundtask.api.aws_names import PARTITION, LogGroupName, QueueArn, RoleArn, SecurityGroupId, SubnetId
+from backgroundtask.api.capacity import CapacityProviderStrategy
 from backgroundtask.api.conditions import Conditions
 from backgroundtask.api.fields import LABEL_PATTERN, ROLE_NAME, Arn, Tags, dns_label
+from backgroundtask.api.limits import FileSystems, ImagePatterns, Limits, SecretPatterns
 from backgroundtask.api.metadata import ObjectMeta
 from backgroundtask.api.model import Model, Status
 from backgroundtask.api.names import MAX_LABEL, TEMPLATE_KIND
 from backgroundtask.api.rules import Rule, Unique, immutable, never_added_or_removed, shaped
 
+Clock = Literal["Scheduler", "Rule"]
+Launch = Literal["Direct", "Queue"]
 LogMode = Literal["blocking", "non-blocking"]
 # The values that CloudWatch Logs' PutRetentionPolicy takes.
 RetentionDays = Literal[
@@ -26,15 +30,6 @@ NamespacePattern = Annotated[
     str,
     StringConstraints(min_length=1, max_length=MAX_LABEL),
     shaped(f"[*]|{LABEL_PATTERN}", "must be the name of a namespace, or * for all"),
-]
-SecretPattern = Annotated[
-    str,
-    StringConstraints(min_length=1, max_length=2048),
-    shaped(
-        "([A-Za-z0-9/_+=.@!:*-]|[{]namespace[}])+",
-        "must be the ARN of secrets or parameters, or the name of parameters, in which * stands for any text and "
-        "{namespace} for the namespace of the task",
-    ),
 ]
 TaskRoles = Annotated[
     dict[str, RoleArn],
@@ -73,18 +68,6 @@ PlatformVersion = Annotated[
     StringConstraints(max_length=16),
     shaped("LATEST|[0-9]+[.][0-9]+[.][0-9]+", "must be LATEST or a version such as 1.4.0"),
 ]
-
-
-class CapacityProvider(Model):
-    """A share of the tasks."""
-
-    capacity_provider: Literal["FARGATE", "FARGATE_SPOT"] = Field(
-        description="FARGATE, or FARGATE_SPOT: cheaper, and AWS may stop the task with two minutes' notice."
-    )
-    weight: int = Field(ge=0, le=1000, description="Share of the tasks beyond base, in relation to the other weights.")
-    base: Annotated[int, Field(ge=0, le=100000)] | None = Field(
-        None, description="How many tasks run on this one before the weights count. Only one provider can have a base."
-    )
 
 
 class Network(Model):
@@ -135,27 +118,6 @@ class Logs(Model):
     )
 
 
-def _has_weight(providers: tuple[CapacityProvider, ...]) -> bool:
-    return not providers or any(provider.weight > 0 for provider in providers)
-
-
-CapacityProviderStrategy = Annotated[
-    tuple[CapacityProvider, ...],
-    Field(max_length=2, strict=False),
-    Unique("capacityProvider"),
-    Rule(
-        cel="self.size() == 0 || self.exists(provider, provider.weight > 0)",
-        message="at least one capacity provider needs a weight above 0",
-        holds=_has_weight,
-    ),
-    Rule(
-        cel="self.filter(provider, has(provider.base) && provider.base > 0).size() <= 1",
-        message="only one capacity provider can have a base",
-        holds=lambda providers: sum((provider.base or 0) > 0 for provider in providers) <= 1,
-    ),
-]
-
-
 class TemplateSpec(Model):
     """Where and as what the tasks of the listed namespaces run."""
 
@@ -196,7 +158,30 @@ class TemplateSpec(Model):
     scheduler_role_arn: RoleArn = Field(description="IAM role with which EventBridge Scheduler starts tasks.")
     queues: Queues = Field(description="SQS queues between AWS and the operator.")
     logs: Logs = Field(description="Where the output of containers goes.")
-    secrets: Annotated[tuple[SecretPattern, ...], Field(max_length=64, strict=False), Unique()] = Field(
+    clock: Clock = Field(
+        "Scheduler",
+        description="What starts scheduled runs: EventBridge Scheduler, or EventBridge rules for accounts without it. "
+        "Rules know UTC only, and may start a slot twice: the second ECS task is stopped and recorded.",
+    )
+    launch: Launch = Field(
+        "Direct",
+        description="Who launches scheduled runs: Direct is the schedule itself, also while the operator is down; "
+        "Queue is the operator, told by a tick in queues.ticks. A task whose policies need the operator is always "
+        "queued.",
+    )
+    limits: Limits = Field(default_factory=Limits, description="The most that tasks and runs may ask for.")
+    images: ImagePatterns = Field(
+        (),
+        description="Images that tasks may run: patterns in which * stands for any text and {namespace} for the "
+        "namespace of the task. Empty: all.",
+    )
+    file_systems: FileSystems = Field(
+        (), description="EFS file systems that volumes may refer to; * stands for all. Empty: none."
+    )
+    allow_execute_command: bool = Field(
+        default=False, description="Whether tasks may set enableExecuteCommand: a shell with the rights of their role."
+    )
+    secrets: SecretPatterns = Field(
         (),
         description="Secrets that valueFrom may refer to: patterns of Secrets Manager ARNs, SSM parameter ARNs or "
         "names, in which * stands for any text and {namespace} for the namespace of the task. A reference is judged "

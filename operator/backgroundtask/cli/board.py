@@ -157,4 +157,4 @@ def _coloured(word: str | None) -> Text:
 
 
 def _recency(run: BackgroundTaskRun) -> tuple[str, str]:
-    return run.spec.scheduled_time, run.metadata.name
+    return run.spec.scheduled_time or "", run.metadata.name
