@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 from backgroundtask.api.task import TaskSpec
-from backgroundtask.api.template import TemplateSpec
+from backgroundtask.api.template import Launch, TemplateSpec
 from backgroundtask.cron import Kind, next_times, parse, time_zone, to_aws
 from backgroundtask.errors import Rejected
 from backgroundtask.plan.changes import Desired, Revision
@@ -76,6 +76,18 @@ def too_late_at(spec: TaskSpec) -> datetime | None:
         return None
     slot = next(next_times(expression, time_zone=spec.time_zone, after=_LONG_AGO), None)
     return slot + timedelta(seconds=MAXIMUM_AGE) if slot else None
+
+
+def launch_mode(spec: TaskSpec, template_spec: TemplateSpec) -> tuple[Launch, str | None]:
+    """Who launches the scheduled runs of a task, and where it is the operator (Queue), what asks for that: a field."""
+    reasons = (
+        (spec.concurrency_policy != "Allow", f"concurrencyPolicy: {spec.concurrency_policy}"),
+        (bool(spec.for_each), "forEach"),
+        (template_spec.limits.concurrent_runs is not None, "limits.concurrentRuns of the LaunchTemplate"),
+        (template_spec.launch == "Queue", "launch: Queue of the LaunchTemplate"),
+    )
+    reason = next((words for applies, words in reasons if applies), None)
+    return ("Queue", reason) if reason else ("Direct", None)
 
 
 def desired(owner: Owner, uid: str, spec: TaskSpec, site: Site, *, now: datetime) -> Desired:
@@ -166,6 +178,7 @@ def _schedules(owner: Owner, uid: str, spec: TaskSpec, site: Site, now: datetime
         placement=site.placement,
         slot=SCHEDULED_TIME,
         token=f"{owner.token_prefix}{SCHEDULED_TIME}",
+        execute_command=spec.enable_execute_command,
     )
     return [
         Schedule(

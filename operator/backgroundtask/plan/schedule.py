@@ -9,7 +9,15 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
-from backgroundtask.api.names import ENV_SCHEDULED_TIME, ENV_TASK_UID, MAIN_CONTAINER, TAG_PREFIX
+from backgroundtask.api.names import (
+    ENV_ITEM,
+    ENV_RUN,
+    ENV_RUN_UID,
+    ENV_SCHEDULED_TIME,
+    ENV_TASK_UID,
+    MAIN_CONTAINER,
+    TAG_PREFIX,
+)
 from backgroundtask.plan.names import Owner
 
 SCHEDULED_TIME = "<aws.scheduler.scheduled-time>"
@@ -36,6 +44,22 @@ class Placement:
     public_ip: bool = False
     providers: tuple[tuple[str, int, int], ...] = ()  # (capacity provider, weight, base); none: launch type FARGATE
     platform_version: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Extras:
+    """What a launch by the operator says beyond what the schedule's says; what is absent adds nothing to the request.
+
+    `task_role` is the ARN of the role that the run gets instead of its definition's.
+    """
+
+    run: str | None = None  # name
+    run_uid: str | None = None
+    item: str | None = None
+    task_role: str | None = None
+
+
+NO_EXTRAS = Extras()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -120,13 +144,29 @@ def from_scheduler(answer: Mapping[str, Any]) -> Schedule:
 
 
 def run_task_request(
-    *, owner: Owner, uid: str, definition_arn: str, placement: Placement, slot: str, token: str
+    *,
+    owner: Owner,
+    uid: str,
+    definition_arn: str,
+    placement: Placement,
+    slot: str | None,
+    token: str,
+    execute_command: bool = False,
+    extras: Extras = NO_EXTRAS,
 ) -> dict[str, Any]:
-    """The RunTask request, in camelCase. `slot` is what the task learns as BGT_SCHEDULED_TIME.
+    """The RunTask request, in camelCase. `slot` is what the task learns as BGT_SCHEDULED_TIME; None: nothing.
 
     Nothing in it may differ between two attempts at one slot: ECS answers a known token with other parameters by a
     ConflictException.
     """
+    told = {
+        ENV_TASK_UID: uid,
+        ENV_SCHEDULED_TIME: slot,
+        ENV_RUN: extras.run,
+        ENV_RUN_UID: extras.run_uid,
+        ENV_ITEM: extras.item,
+    }
+    environment = [{"name": name, "value": value} for name, value in told.items() if value is not None]
     request: dict[str, Any] = {
         "cluster": placement.cluster,
         "taskDefinition": definition_arn,
@@ -141,18 +181,18 @@ def run_task_request(
                 "assignPublicIp": "ENABLED" if placement.public_ip else "DISABLED",
             }
         },
-        "overrides": {
-            "containerOverrides": [
-                {
-                    "name": MAIN_CONTAINER,
-                    "environment": [
-                        {"name": ENV_TASK_UID, "value": uid},
-                        {"name": ENV_SCHEDULED_TIME, "value": slot},
-                    ],
-                }
-            ]
-        },
+        "overrides": {"containerOverrides": [{"name": MAIN_CONTAINER, "environment": environment}]},
     }
+    if extras.task_role:
+        request["overrides"]["taskRoleArn"] = extras.task_role
+    if execute_command:
+        request["enableExecuteCommand"] = True
+    return request | _compute(placement)
+
+
+def _compute(placement: Placement) -> dict[str, Any]:
+    """What of the request says on which kind of machine a task runs."""
+    request: dict[str, Any] = {}
     if placement.platform_version:
         request["platformVersion"] = placement.platform_version
     if not placement.providers:
