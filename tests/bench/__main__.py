@@ -19,6 +19,7 @@ from bench import figures, loads
 from bench.events import Events
 from bench.figures import Figure
 from bench.life import PHASES, Life
+from bench.runs import EveryMinute, OnDemand
 from bench.stage import Stage, stage
 from bench.takeover import Takeover
 from bench.tally import CannotMeasureError
@@ -31,7 +32,9 @@ _WIDTH = 110  # the names of figures are whole, also where no terminal says how 
 Section = Callable[[Plan], Iterator[Figure]]
 
 
-def _in_a_world(part: Callable[[Stage, Plan], Life | Events | Takeover | Throttled]) -> Section:
+def _in_a_world(
+    part: Callable[[Stage, Plan], Life | Events | OnDemand | EveryMinute | Takeover | Throttled],
+) -> Section:
     """A part that has a world of its own."""
 
     def measure(plan: Plan) -> Iterator[Figure]:
@@ -44,6 +47,8 @@ def _in_a_world(part: Callable[[Stage, Plan], Life | Events | Takeover | Throttl
 SECTIONS: dict[tuple[str, ...], Section] = {
     PHASES: _in_a_world(Life),
     ("events",): _in_a_world(Events),
+    ("runs",): _in_a_world(OnDemand),
+    ("every-minute",): _in_a_world(EveryMinute),
     ("takeover",): _in_a_world(Takeover),
     ("throttled",): _in_a_world(Throttled),
     ("localaws",): loads.localaws,

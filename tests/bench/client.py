@@ -167,6 +167,33 @@ async def events(api: Api, job: Job) -> Job:
     return board.answer(missing, late=late)
 
 
+async def runs(api: Api, job: Job) -> Job:
+    """Create `bodies`, all at once or each when the one before has come; a run has come when it is in phase `until`."""
+    names = [body["metadata"]["name"] for body in job["bodies"]]
+    board, reached = Board(names), {name: asyncio.Event() for name in names}
+
+    def see(_: str, body: dict[str, Any]) -> None:
+        name, status = body["metadata"]["name"], body.get("status", {})
+        if name in reached and (status.get("phase") == job["until"] or "completionTime" in status):
+            board.arrive(name)
+            reached[name].set()
+
+    async def ask_for(body: dict[str, Any]) -> None:
+        name = body["metadata"]["name"]
+        board.sent[name] = time.monotonic()
+        await api.send("POST", RUNS, body=body, content_type="application/json")
+        if not job["at_once"]:
+            await asyncio.wait_for(reached[name].wait(), job["timeout"])
+
+    async with api.watching(RUNS, see) as following:
+        if job["at_once"]:
+            await _together(ask_for, job["bodies"])
+        for body in [] if job["at_once"] else job["bodies"]:
+            await ask_for(body)
+        missing = await board.wait(job["timeout"], following)
+    return board.answer(missing)
+
+
 def _conditions(body: dict[str, Any]) -> dict[str, dict[str, Any]]:
     return {one["type"]: one for one in body.get("status", {}).get("conditions", [])}
 
@@ -200,7 +227,9 @@ async def _sqs(url: str, region: str) -> AsyncIterator[Callable[[str, str], Awai
         yield send
 
 
-JOBS: dict[str, Callable[[Api, Job], Awaitable[Job]]] = {"apply": apply, "delete": delete, "events": events}
+JOBS: dict[str, Callable[[Api, Job], Awaitable[Job]]] = {
+    "apply": apply, "delete": delete, "events": events, "runs": runs,
+}  # fmt: skip
 
 
 async def main(config: Job) -> None:

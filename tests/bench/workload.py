@@ -33,6 +33,10 @@ class Plan:
         """An aim for 1000 tasks, for as many as there are."""
         return seconds * self.tasks / 1000
 
+    def of(self, count: int) -> int:
+        """How many there are where 1000 tasks have `count`."""
+        return round(count * self.tasks / 1000)
+
 
 def name(number: int) -> str:
     """The name of a task."""
