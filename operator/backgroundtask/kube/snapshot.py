@@ -21,6 +21,7 @@ METADATA: Final = (
     "uid",
     "resourceVersion",
     "generation",
+    "creationTimestamp",
     "deletionTimestamp",
     "finalizers",
     "labels",
