@@ -98,7 +98,8 @@ def test_prometheus_is_told_what_an_operator_does(world: World, ports: Ports) ->
     assert value("bgt_aws_call_seconds_count", operation="scheduler.CreateSchedule") == 1
     assert value("bgt_api_writes_total", resource="backgroundtasks/status", verb="patch", code="200") > 0
     assert value("bgt_api_writes_total", resource="backgroundtaskruns", verb="create", code="201") == 1
-    assert value("bgt_runs_total", phase="Failed") == 1
+    ended = {"phase": "Failed", "class": "Application", "trigger": "schedule"}
+    assert value("bgt_runs_total", **ended) == 1
     assert value("bgt_messages_total", fate="stored") > 0
     assert value("bgt_leader") == 1
     eventually(lambda: value("bgt_loop_lag_seconds_count") > 0, "the loop was late, if only by a little")

@@ -45,6 +45,12 @@ from backgroundtask.errors import Expected
     help="Port of /healthz and /readyz; 0 serves none.",
 )
 @click.option(
+    "--task-metrics",
+    envvar="BGT_TASK_METRICS",
+    is_flag=True,
+    help="Tell Prometheus of each task by its name, too: up to ten series a task.",
+)
+@click.option(
     "--aws-rates",
     envvar="BGT_AWS_RATES",
     default="",

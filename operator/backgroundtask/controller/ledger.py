@@ -15,7 +15,7 @@ from backgroundtask.api.metadata import ObjectMeta
 from backgroundtask.api.names import FINALIZER
 from backgroundtask.api.parsing import parse_run
 from backgroundtask.api.run import BackgroundTaskRun, RunStatus
-from backgroundtask.controller import metrics
+from backgroundtask.controller import metrics, run_metrics
 from backgroundtask.controller.context import Context, log
 from backgroundtask.controller.keys import Delivery, TaskKey
 from backgroundtask.controller.statuses import write_status
@@ -170,6 +170,7 @@ class Ledger:
     def _write(self, run: BackgroundTaskRun, status: RunStatus, task: Task) -> None:
         body = self._context.cache.run(run.metadata.namespace, run.metadata.name)
         if body is not None and write_status(self._context, RUNS, body, status) is not None:
+            run_metrics.changed(run, status)
             self._announce(run, status, task)
 
     def _announce(self, run: BackgroundTaskRun, status: RunStatus, task: Task) -> None:
@@ -185,7 +186,6 @@ class Ledger:
 
     def _announce_end(self, run: BackgroundTaskRun, status: RunStatus, task: Task) -> None:
         self._ends.add(task.arn)
-        metrics.RUNS.labels(status.phase).inc()
         name = run.metadata.name
         if run.status.phase in {None, "Pending", "Launching"} and status.exit_code is not None:
             self._announce_start(name, task)

@@ -18,6 +18,7 @@ import prometheus_client
 from backgroundtask.aws import Clouds, Pacing, rates_of
 from backgroundtask.controller import leadership, metrics, probes
 from backgroundtask.controller.context import Context, log
+from backgroundtask.controller.figures import FIGURES
 from backgroundtask.controller.footprint import keep_what_is_here, share_heaps
 from backgroundtask.controller.health import Health, keep_asking, keep_beating
 from backgroundtask.controller.keys import Key, ResyncKey, TaskKey, TemplateKey
@@ -67,6 +68,8 @@ def run(settings: Settings) -> int:
     metrics.measure(lambda: context.queue.depth() if leads.is_leading else (0, 0.0))
     metrics.measure_lease(lambda: leads.is_leading, leads.renewed_seconds_ago)
     metrics.measure_events(lambda: context.recorder.dropped)
+    if settings.task_metrics:
+        FIGURES.name_tasks()
     keep_asking(health.api_server, context.kube.cluster_uid)
     keep_what_is_here()
     leads.start(lambda: _act(context, workers, doubts))

@@ -1,4 +1,7 @@
-"""What Prometheus is told. Labels are words of ours, of AWS or of the platform team, never a tenant's text or name."""
+"""What Prometheus is told. Labels are words of ours, of AWS or of the platform team, never a tenant's text or name.
+
+Runs are counted in `run_metrics`, tasks in `figures`.
+"""
 
 import contextlib
 import importlib.metadata
@@ -33,7 +36,6 @@ AWS_PACED = Counter(
     registry=REGISTRY,
 )
 AWS_SECONDS = Histogram("bgt_aws_call_seconds", "Seconds of a call to AWS.", ["operation"], registry=REGISTRY)
-RUNS = Counter("bgt_runs_total", "Runs by the phase in which they ended.", ["phase"], registry=REGISTRY)
 DUPLICATES = Counter("bgt_duplicate_tasks_total", "ECS tasks beyond the first for one slot.", registry=REGISTRY)
 MESSAGES = Counter(
     "bgt_messages_total",

@@ -34,6 +34,8 @@ class Settings(BaseModel):
     """TCP port of /metrics; 0 serves none."""
     health_port: Annotated[int, Field(ge=0, le=65535)] = 8081
     """TCP port of /healthz and /readyz; 0 serves none."""
+    task_metrics: bool = False
+    """Tell Prometheus of each task by its name; without, of no tenant's name."""
     aws_rates: str = ""
     """What AWS allows the account where that is not what it documents: `RegisterTaskDefinition=50/10`, burst/refill."""
     adopt: bool = False

@@ -19,6 +19,7 @@ from backgroundtask.controller import metrics
 from backgroundtask.controller.configure import LOOK_AGAIN, configure
 from backgroundtask.controller.context import Context, log
 from backgroundtask.controller.endings import Stopping, end_run, end_task
+from backgroundtask.controller.figures import FIGURES
 from backgroundtask.controller.force import Unheeded
 from backgroundtask.controller.keys import TaskKey, TemplateKey
 from backgroundtask.controller.ledger import Ends, Ledger
@@ -108,6 +109,7 @@ class Tasks:
         if isinstance(configured, Refused) and not self._context.is_worth_telling(key, configured.error):
             configured = Unchanged()
         after = task_status(task, configured, runs, now=self._context.now())
+        FIGURES.saw(key.namespace, key.name, after, runs)
         raw = self._context.cache.task(key.namespace, key.name)
         if raw is None or raw["metadata"]["uid"] != task.metadata.uid:
             return  # it went meanwhile, and what has its name now is another task
@@ -213,6 +215,7 @@ class Tasks:
             metrics.MESSAGES.labels("dropped").inc()
             delivery.stored()
         self._notes.pop(key, None)
+        FIGURES.forget(key.namespace, key.name)
 
 
 def _says_as_much(ready: Condition | None, scheduled: Condition) -> bool:

@@ -2,7 +2,7 @@
 
 from prometheus_client import generate_latest
 
-from backgroundtask.controller import metrics
+from backgroundtask.controller import metrics, run_metrics
 from fixtures.fake_world import World
 
 NAMES = {
@@ -28,6 +28,17 @@ NAMES = {
     "bgt_leader",
     "bgt_lease_transitions",
     "bgt_lease_renewed_seconds_ago",
+    "bgt_run_duration_seconds",
+    "bgt_run_start_latency_seconds",
+    "bgt_runs_active",
+    "bgt_runs_skipped",
+    "bgt_runs_missed",
+    "bgt_launch_failures",
+    "bgt_task_last_success_timestamp_seconds",
+    "bgt_task_last_failure_timestamp_seconds",
+    "bgt_task_next_run_timestamp_seconds",
+    "bgt_task_ready",
+    "bgt_task_runs",
 }
 
 
@@ -36,7 +47,7 @@ def value(name: str, **labels: str) -> float:
 
 
 def test_the_names_are_these() -> None:
-    families = {family.name for family in metrics.REGISTRY.collect()}
+    families = {family.name for family in run_metrics.REGISTRY.collect()}
 
     assert {name for name in families if not name.startswith("process_")} == NAMES
     assert {"process_cpu_seconds", "process_resident_memory_bytes", "process_open_fds"} <= families
@@ -81,11 +92,12 @@ def test_a_call_to_aws_is_counted_by_operation_and_code() -> None:
 
 
 def test_a_run_is_counted_by_its_end_and_names_no_object(world: World) -> None:
-    before = value("bgt_runs_total", phase="Failed"), value("bgt_messages_total", fate="stored")
+    labels = {"phase": "Failed", "class": "Application", "trigger": "schedule"}
+    before = value("bgt_runs_total", **labels), value("bgt_messages_total", fate="stored")
 
     world.tells(world.fires(), "STOPPED", exit_code=3)
 
-    after = value("bgt_runs_total", phase="Failed"), value("bgt_messages_total", fate="stored")
+    after = value("bgt_runs_total", **labels), value("bgt_messages_total", fate="stored")
     assert after == (before[0] + 1, before[1] + 1)
     assert b"nightly" not in generate_latest(metrics.REGISTRY)
 

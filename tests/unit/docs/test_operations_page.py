@@ -11,7 +11,7 @@ import pytest
 
 from backgroundtask.aws.refusals import REFUSALS
 from backgroundtask.cli.controller import controller
-from backgroundtask.controller import metrics
+from backgroundtask.controller import run_metrics
 from backgroundtask.plan import outcome
 
 ROOT = Path(__file__).parents[3]
@@ -56,7 +56,7 @@ def test_every_setting_is_listed_with_its_variable_and_default(option: click.Opt
 
 
 def test_every_metric_is_listed() -> None:
-    names = {metric.name for metric in metrics.REGISTRY.collect()}
+    names = {metric.name for metric in run_metrics.REGISTRY.collect()}
 
     assert names
     assert [name for name in names if f"`{name}`" not in PAGE and f"`{name}_total`" not in PAGE] == []
