@@ -14,6 +14,8 @@ from backgroundtask.api.model import Model
 from backgroundtask.api.names import (
     CATEGORY,
     GROUP,
+    REPOSITORY_KIND,
+    REPOSITORY_PLURAL,
     RUN_KIND,
     RUN_PLURAL,
     TASK_KIND,
@@ -22,6 +24,7 @@ from backgroundtask.api.names import (
     TEMPLATE_PLURAL,
     VERSION,
 )
+from backgroundtask.api.repository import ImageRepository
 from backgroundtask.api.rules import VALIDATIONS
 from backgroundtask.api.run import BackgroundTaskRun
 from backgroundtask.api.structural import Schema, structural
@@ -146,6 +149,23 @@ KINDS: Final = (
             Column("Namespaces", ".spec.namespaces", "Namespaces that may use it.", wide=True),
         ),
         selectable=(".spec.region", ".spec.cluster"),
+    ),
+    Kind(
+        model=ImageRepository,
+        name=REPOSITORY_KIND,
+        plural=REPOSITORY_PLURAL,
+        short="bgir",
+        scope="Namespaced",
+        columns=(
+            _READY,
+            Column("URI", ".status.repositoryUri", "What to push to, and what images begin with."),
+            Column("Keep", ".spec.keepImages", "Number of newest images that are kept.", type="integer"),
+            _AGE,
+            _REASON,
+            Column("Deletion", ".spec.deletionPolicy", "What becomes of the images with this object.", wide=True),
+            Column("ARN", ".status.repositoryArn", "The repository in ECR.", wide=True),
+        ),
+        selectable=(".spec.launchTemplate",),
     ),
 )
 

@@ -16,6 +16,8 @@ RUN_KIND: Final = "BackgroundTaskRun"
 RUN_PLURAL: Final = "backgroundtaskruns"
 TEMPLATE_KIND: Final = "LaunchTemplate"
 TEMPLATE_PLURAL: Final = "launchtemplates"
+REPOSITORY_KIND: Final = "ImageRepository"
+REPOSITORY_PLURAL: Final = "imagerepositories"
 
 FINALIZER: Final = f"{GROUP}/finalizer"
 

@@ -16,6 +16,7 @@ from pydantic_core import ErrorDetails
 
 from backgroundtask.api.metadata import ObjectMeta
 from backgroundtask.api.model import FORGIVING
+from backgroundtask.api.repository import ImageRepository, RepositoryParting, RepositoryStatus
 from backgroundtask.api.rules import RULE
 from backgroundtask.api.run import BackgroundTaskRun
 from backgroundtask.api.task import BackgroundTask, TaskParting
@@ -46,6 +47,11 @@ def parse_template(obj: Mapping[str, Any]) -> LaunchTemplate:
     return _parsed(LaunchTemplate, obj)
 
 
+def parse_repository(obj: Mapping[str, Any]) -> ImageRepository:
+    """Return the repository, or raise `Rejected`."""
+    return _parsed(ImageRepository, obj)
+
+
 def read_metadata(obj: Mapping[str, Any]) -> ObjectMeta:
     """Return the metadata of any object, whatever its spec; `Rejected` only for what no API server sends."""
     return _parsed(ObjectMeta, obj.get("metadata", {}))
@@ -64,6 +70,16 @@ def read_template_status(obj: Mapping[str, Any]) -> TemplateStatus:
 def read_task_parting(obj: Mapping[str, Any]) -> TaskParting:
     """Return what the deletion of a BackgroundTask needs of its spec, however wrong the rest of it is."""
     return _parsed(TaskParting, obj.get("spec") or {})
+
+
+def read_repository_status(obj: Mapping[str, Any]) -> RepositoryStatus:
+    """Return the status of an ImageRepository, whatever its spec; what cannot be read is absent."""
+    return _parsed(RepositoryStatus, obj.get("status") or {})
+
+
+def read_repository_parting(obj: Mapping[str, Any]) -> RepositoryParting:
+    """Return what the deletion of an ImageRepository needs of its spec, however wrong the rest of it is."""
+    return _parsed(RepositoryParting, obj.get("spec") or {})
 
 
 def _parsed(model: type[T], obj: Mapping[str, Any]) -> T:

@@ -141,6 +141,7 @@ def test_each_kind_has_its_short_name() -> None:
         "BackgroundTask": ["bgt"],
         "BackgroundTaskRun": ["bgtr"],
         "LaunchTemplate": ["bglt"],
+        "ImageRepository": ["bgir"],
     }
     assert all(n["categories"] == ["bgtasks"] for n in names.values())
 

@@ -11,6 +11,7 @@ PARSERS = {
     "BackgroundTask": parsing.parse_task,
     "BackgroundTaskRun": parsing.parse_run,
     "LaunchTemplate": parsing.parse_template,
+    "ImageRepository": parsing.parse_repository,
 }
 
 

@@ -8,16 +8,19 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from backgroundtask.api.parsing import (
+    parse_repository,
     parse_run,
     parse_task,
     parse_template,
     read_metadata,
+    read_repository_parting,
+    read_repository_status,
     read_task_parting,
     read_task_status,
     read_template_status,
 )
 from backgroundtask.errors import Rejected
-from fixtures.api_cases import env, run, task, template
+from fixtures.api_cases import env, repository, run, task, template
 
 CANARY = "hunter2-canary"
 
@@ -194,6 +197,38 @@ def test_deleting_needs_no_valid_spec(spec: dict[str, Any], template_name: str, 
     assert (parting.launch_template, parting.deletion_policy) == (template_name, policy), why
 
 
+@pytest.mark.parametrize(
+    ("spec", "expected", "why"),
+    [
+        ({}, ("default", None, "Retain"), "images stay unless somebody says otherwise"),
+        ({"deletionPolicy": "Delete", "name": "a/b"}, ("default", "a/b", "Delete"), "as it says"),
+        ({"deletionPolicy": "delete"}, ("default", None, "Retain"), "nothing is destroyed on a guess"),
+        ({"deletionPolicy": ["Delete"]}, ("default", None, "Retain"), "nothing is destroyed on a guess"),
+        ({"name": 5, "keepImages": -1}, ("default", None, "Retain"), "the rest does not matter"),
+        ({"launchTemplate": 5}, ("", None, "Retain"), "no template has that name"),
+    ],
+)
+def test_what_parting_with_a_repository_needs_is_read_whatever_the_rest(
+    spec: dict[str, Any], expected: tuple[str, str | None, str], why: str
+) -> None:
+    parting = read_repository_parting({"spec": spec})
+
+    assert (parting.launch_template, parting.name, parting.deletion_policy) == expected, why
+
+
+def test_a_repository_is_its_spec_in_our_words() -> None:
+    parsed = parse_repository(repository(keepImages=5))
+
+    assert (parsed.spec.launch_template, parsed.spec.name, parsed.spec.keep_images) == ("default", None, 5)
+    assert parsed.spec.deletion_policy == "Retain"
+
+
+def test_the_status_of_a_repository_is_a_memory_and_no_order() -> None:
+    found = read_repository_status({"status": {"repositoryUri": 5, "repositoryArn": "arn"}})
+
+    assert (found.repository_uri, found.repository_arn, found.observed_generation) == (None, "arn", -1)
+
+
 def test_a_list_of_active_runs_is_cut_to_what_the_schema_takes() -> None:
     found = read_task_status({"status": {"active": [{"name": f"r{n}"} for n in range(100)], "activeRuns": 100}})
 
@@ -206,12 +241,31 @@ json_values = st.recursive(
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=8), inner, max_size=3),
     max_leaves=6,
 )
-SPEC_FIELDS = ["image", "cpu", "memory", "env", "cron", "tags", "command", "network", "logs", "task", "secrets"]
+SPEC_FIELDS = [
+    "image",
+    "cpu",
+    "memory",
+    "env",
+    "cron",
+    "tags",
+    "command",
+    "network",
+    "logs",
+    "task",
+    "secrets",
+    "name",
+    "keepImages",
+]
 
 
 @given(parts=st.dictionaries(st.sampled_from(SPEC_FIELDS), json_values), status=json_values)
 def test_nothing_but_rejected_leaves_the_door(parts: dict[str, Any], status: Any) -> None:
-    for parse, obj in ((parse_task, task()), (parse_run, run()), (parse_template, template())):
+    for parse, obj in (
+        (parse_task, task()),
+        (parse_run, run()),
+        (parse_template, template()),
+        (parse_repository, repository()),
+    ):
         mangled = {**obj, "spec": {**obj["spec"], **parts}, "status": status}
         with suppress(Rejected):
             parse(mangled)

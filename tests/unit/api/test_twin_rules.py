@@ -7,16 +7,18 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from backgroundtask.api.fargate import SIZES
-from backgroundtask.api.parsing import parse_task, parse_template
+from backgroundtask.api.parsing import parse_repository, parse_task, parse_template
 from backgroundtask.errors import Rejected
 from fixtures.admission import refusals
-from fixtures.api_cases import QUEUE, ROLE, SECRET, Json, env, task, template
+from fixtures.api_cases import QUEUE, ROLE, SECRET, Json, env, repository, task, template
+
+
+PARSERS = {"BackgroundTask": parse_task, "LaunchTemplate": parse_template, "ImageRepository": parse_repository}
 
 
 def python_refuses(obj: Json) -> bool:
-    parse = parse_task if obj["kind"] == "BackgroundTask" else parse_template
     try:
-        parse(obj)
+        PARSERS[obj["kind"]](obj)
     except Rejected:
         return True
     return False
@@ -76,6 +78,11 @@ def test_the_twins_agree_on_time_zones(zone: str) -> None:
 @given(image=texts_like("busybox:1.37", f"r.example/x@sha256:{'0' * 64}"), role=texts_like("reader", "a.b_C"))
 def test_the_twins_agree_on_images_and_roles(image: str, role: str) -> None:
     assert_twins_agree(task(image=image, taskRole=role))
+
+
+@given(called=texts_like("default/api", "a--b__c.d/e", "ab"))
+def test_the_twins_agree_on_names_of_repositories(called: str) -> None:
+    assert_twins_agree(repository(called=called))
 
 
 sources = st.fixed_dictionaries(
