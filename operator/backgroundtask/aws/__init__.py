@@ -5,6 +5,7 @@ Only this package knows boto3. It judges nothing: what is wanted, and what a dif
 
 from backgroundtask.aws.cloud import Cloud, Clouds
 from backgroundtask.aws.ecs import Cluster, Ecs
+from backgroundtask.aws.launching import Known, Launched, NotStarted, Started
 from backgroundtask.aws.line import Urgency
 from backgroundtask.aws.logs import LogGroups
 from backgroundtask.aws.pacing import Pace, Pacing, urgency
@@ -20,15 +21,19 @@ __all__ = [
     "Cluster",
     "Ecs",
     "Group",
+    "Known",
+    "Launched",
     "LogGroups",
     "Malformed",
     "Message",
+    "NotStarted",
     "Pace",
     "Pacing",
     "QueueFacts",
     "Queues",
     "Rates",
     "Schedules",
+    "Started",
     "Urgency",
     "rates_of",
     "task_of",

@@ -73,11 +73,13 @@ class Clients:
         )
 
     @property
-    def registrar(self) -> "ECSClient":
-        """Amazon ECS without retries: a RegisterTaskDefinition makes a revision even where its answer gets lost."""
-        return self._once(
-            "registrar", lambda: self._session.client("ecs", region_name=self.region, config=self._config(1))
-        )
+    def once(self) -> "ECSClient":
+        """Amazon ECS without retries, for what may take effect even where its answer gets lost.
+
+        A RegisterTaskDefinition makes a revision each time; whether a RunTask is sent again is decided where its token
+        and its first moment are known.
+        """
+        return self._once("once", lambda: self._session.client("ecs", region_name=self.region, config=self._config(1)))
 
     @property
     def scheduler(self) -> "EventBridgeSchedulerClient":

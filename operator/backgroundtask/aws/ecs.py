@@ -1,33 +1,28 @@
-"""Amazon ECS: task definitions, tasks and clusters, in our nouns.
+"""Amazon ECS: task definitions and clusters, in our nouns; tasks are in `ecs_tasks`.
 
 What proves absence here, and nothing else does: for a revision, that the complete list of its family's ACTIVE ones does
-not hold it (ECS calls an unknown definition a plain ClientException) and that it was not made here just now; for a task
-and a cluster, a failure `MISSING` in an answer with status 200. Members that carry such a proof are read by index, so
-an answer without them is a bug and never an empty world.
+not hold it (ECS calls an unknown definition a plain ClientException) and that it was not made here just now; for a
+cluster, a failure `MISSING` in an answer with status 200. Members that carry such a proof are read by index, so an
+answer without them is a bug and never an empty world.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from botocore.exceptions import ClientError
 
 from backgroundtask.aws.clients import Clients
+from backgroundtask.aws.ecs_tasks import REFUSED, EcsTasks, refuse_other_failures
 from backgroundtask.aws.errors import code_of, translated
 from backgroundtask.aws.revisions import Revisions, revision_of
-from backgroundtask.aws.tasks import task_of
 from backgroundtask.aws.unseen import Unseen
 from backgroundtask.errors import Busy
 from backgroundtask.plan.changes import Revision
 from backgroundtask.plan.definition import RETAINED_TAG, Definition
-from backgroundtask.plan.outcome import Task, plain
 
 if TYPE_CHECKING:
-    from mypy_boto3_ecs.type_defs import FailureTypeDef, TagTypeDef
-
-_BATCH = 100  # Amazon ECS API, DescribeTasks: tasks
-_REASON_LENGTH = 255  # Amazon ECS API, StopTask: reason
-_REFUSED = frozenset({"ClientException", "InvalidParameterException", "ResourceNotFoundException"})
+    from mypy_boto3_ecs.type_defs import TagTypeDef
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,11 +33,11 @@ class Cluster:
     status: str
 
 
-class Ecs:
+class Ecs(EcsTasks):
     """ECS of one account and region."""
 
     def __init__(self, clients: Clients) -> None:
-        self._clients = clients
+        super().__init__(clients)
         self._revisions = Revisions()
         self._unseen: Unseen[None] = Unseen()  # ARNs by family
 
@@ -54,7 +49,7 @@ class Ecs:
             Rejected: InvalidCluster.
         """
         answer = self._clients.ecs.describe_clusters(clusters=[name_or_arn])
-        _refuse_other_failures(answer["failures"], "cluster")
+        refuse_other_failures(answer["failures"], "cluster")
         found = answer["clusters"]
         return Cluster(arn=found[0]["clusterArn"], status=found[0]["status"]) if found else None
 
@@ -117,7 +112,7 @@ class Ecs:
             Blocked: RoleNotPassable, RoleNotValid, ExecutionRoleMissing.
         """
         with translated(private=definition.env.values()):
-            answer = self._clients.registrar.register_task_definition(**definition.marked(uid))
+            answer = self._clients.once.register_task_definition(**definition.marked(uid))
         arn = answer["taskDefinition"]["taskDefinitionArn"]
         revision = Revision(
             arn=arn,
@@ -159,76 +154,8 @@ class Ecs:
                 raise
         self._unseen.settled(_family(arn), [arn])
 
-    @translated()
-    def tasks_of(self, cluster: str, family: str) -> tuple[Task, ...]:
-        """The tasks of a family that are to run: those that nobody has told to stop, and that have not ended.
-
-        A cluster that is not there (ClusterNotFoundException) runs none.
-
-        Raises:
-            Busy: TaskNotVisible, where ECS lists a task that it does not describe yet.
-        """
-        pages = self._clients.ecs.get_paginator("list_tasks").paginate(
-            cluster=cluster, family=family, desiredStatus="RUNNING"
-        )
-        try:
-            listed = [arn for page in pages for arn in page["taskArns"]]
-        except self._clients.ecs.exceptions.ClusterNotFoundException:
-            return ()
-        found, missing = self.tasks(cluster, listed)
-        if missing:
-            raise Busy("TaskNotVisible", "ECS lists a task that it does not describe yet.")
-        return tuple(one for one in found.values() if one.desired_status == "RUNNING" and one.last_status != "STOPPED")
-
-    @translated()
-    def tasks(self, cluster: str, arns: Iterable[str]) -> tuple[dict[str, Task], frozenset[str]]:
-        """Tasks by ARN, and the ARNs that ECS calls MISSING.
-
-        ECS forgets a task an hour after its end, and may not know a new one for some seconds (Amazon ECS API,
-        DescribeTasks and RunTask).
-
-        Raises:
-            Blocked: ClusterNotFound.
-        """
-        asked = list(dict.fromkeys(arns))
-        found: dict[str, Task] = {}
-        missing: set[str] = set()
-        for batch in _batches(asked):
-            answer = self._clients.ecs.describe_tasks(cluster=cluster, tasks=batch)
-            _refuse_other_failures(answer["failures"], "task")
-            found |= {task.arn: task for task in map(task_of, answer["tasks"])}
-            missing |= {failure.get("arn", "") for failure in answer["failures"]}
-        if found.keys() | missing < set(asked):
-            raise Busy("AwsUnavailable", "ECS answered for some tasks only.")
-        return found, frozenset(missing)
-
-    @translated()
-    def stop(self, cluster: str, task_arn: str, reason: str) -> None:
-        """Tell a task to stop. One that has stopped, that ECS calls MISSING, or whose cluster is gone, is done."""
-        try:
-            self._clients.ecs.stop_task(cluster=cluster, task=task_arn, reason=plain(reason)[:_REASON_LENGTH])
-        except self._clients.ecs.exceptions.ClusterNotFoundException:
-            return
-        except ClientError as error:
-            if code_of(error) not in _REFUSED or not self._has_ended(cluster, task_arn):
-                raise
-
     def _is_gone(self, error: ClientError, arn: str) -> bool:
-        return code_of(error) in _REFUSED and arn not in self.active_revisions(_family(arn))
-
-    def _has_ended(self, cluster: str, task_arn: str) -> bool:
-        found, missing = self.tasks(cluster, [task_arn])
-        return task_arn in missing or found[task_arn].last_status == "STOPPED"
-
-
-def _refuse_other_failures(failures: Sequence["FailureTypeDef"], what: str) -> None:
-    reasons = sorted({failure.get("reason", "no reason") for failure in failures} - {"MISSING"})
-    if reasons:
-        raise Busy("AwsUnavailable", f"ECS cannot describe a {what}: {plain(', '.join(reasons))}.")
-
-
-def _batches(arns: list[str]) -> Iterator[list[str]]:
-    return (arns[start : start + _BATCH] for start in range(0, len(arns), _BATCH))
+        return code_of(error) in REFUSED and arn not in self.active_revisions(_family(arn))
 
 
 def _family(arn: str) -> str:

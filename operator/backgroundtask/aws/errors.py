@@ -15,7 +15,8 @@ from botocore import exceptions
 from botocore.exceptions import BotoCoreError, ClientError
 from botocore.parsers import ResponseParserError
 
-from backgroundtask.aws.refusals import DENIED, REFUSALS, Refusal
+from backgroundtask.aws.refusal import Refusal
+from backgroundtask.aws.refusals import DENIED, REFUSALS
 from backgroundtask.errors import Blocked, Busy, Expected, Rejected
 from backgroundtask.plan.outcome import plain
 

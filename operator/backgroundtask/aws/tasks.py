@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
 from typing import Any, TypeVar
 
-from backgroundtask.api.names import ENV_SCHEDULED_TIME, ENV_TASK_UID, MAIN_CONTAINER
+from backgroundtask.api.names import ENV_RUN, ENV_RUN_UID, ENV_SCHEDULED_TIME, ENV_TASK_UID, MAIN_CONTAINER
 from backgroundtask.plan.names import slot_of
 from backgroundtask.plan.outcome import Task
 
@@ -52,6 +52,8 @@ def task_of(detail: Mapping[str, Any]) -> Task:
         stopped_at=_moment(detail, "stoppedAt"),
         uid=environment.get(ENV_TASK_UID),
         slot=slot_of(environment.get(ENV_SCHEDULED_TIME, "")),
+        run=environment.get(ENV_RUN),
+        run_uid=environment.get(ENV_RUN_UID),
     )
 
 

@@ -54,6 +54,8 @@ class Task:
     stopped_at: datetime | None = None
     uid: str | None = None  # BGT_TASK_UID: the UID of the BackgroundTask that it runs for
     slot: datetime | None = None  # BGT_SCHEDULED_TIME
+    run: str | None = None  # BGT_RUN: the name of the BackgroundTaskRun that the operator launched it for
+    run_uid: str | None = None  # BGT_RUN_UID
 
     @property
     def cluster(self) -> str:
