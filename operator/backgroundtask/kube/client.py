@@ -6,13 +6,14 @@ All methods are synchronous, thread-safe and bounded in time, and raise `Busy` o
 """
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import Any, Final
 
 from backgroundtask.errors import Busy
 from backgroundtask.kube.login import Credentials, login
-from backgroundtask.kube.refusal import is_conflict, refusal
+from backgroundtask.kube.refusal import Words, is_conflict, personal_refusal, refusal
 from backgroundtask.kube.resource import CONFLICT, EXPIRED, NAMESPACES, Answer, Body, Ref, Request, Resource
-from backgroundtask.kube.transport import BeforeWrite, OnCall, Transport, pooled, tell_nobody, unfenced
+from backgroundtask.kube.transport import BeforeWrite, OnCall, Timeouts, Transport, pooled, tell_nobody, unfenced
 
 PAGE: Final = 100
 """Objects a page. With client-go's 500 a start with 700 tasks leaves the process 4 MB larger, for good."""
@@ -47,28 +48,43 @@ def connect(
     return Kube(pooled(identity, connections=connections, on_call=on_call, before_write=before_write))
 
 
-class Kube:
-    """The API server; `page` is how many objects one answer of a listing holds at most."""
+def connect_person(*, kubeconfig: str | None, context: str | None, timeouts: Timeouts) -> "Kube":
+    """A client for a person at a command line: refusals are told to them, and what the API server refuses is theirs.
 
-    def __init__(self, transport: Transport, *, page: int = PAGE) -> None:
+    `timeouts` are the seconds to connect, and to wait for an answer.
+
+    Raises:
+        Blocked: no usable credentials; the message says what to provide.
+
+    """
+    identity = login(kubeconfig=kubeconfig, context=context)
+    return Kube(pooled(identity, connections=1, timeouts=timeouts), words=personal_refusal)
+
+
+class Kube:
+    """The API server; `page` is how many objects one answer of a listing holds at most, `words` tells refusals."""
+
+    def __init__(self, transport: Transport, *, page: int = PAGE, words: Words = refusal) -> None:
         self._transport = transport
         self._page = page
+        self._words = words
 
     def credentials(self) -> Credentials:
         """How we log in, as of now: tokens rotate, so ask again."""
         return self._transport.login.credentials()
 
-    def list(self, resource: Resource) -> Iterator[Body]:
-        """Every object of all namespaces, page by page.
+    def list(self, resource: Resource, namespace: str = "", *, labels: str = "") -> Iterator[Body]:
+        """Every object of a namespace, or of all of them, page by page; `labels` is a selector (`app=web`).
 
         A listing that outlives the API server's memory goes on from where it was in the newest state. Where the API
         server cannot do that, it begins anew, and objects may come a second time.
         """
-        return self._pages(resource, "application/json")
+        query = {"labelSelector": labels} if labels else {}
+        return self._pages(Request("list", resource, namespace, query=query))
 
-    def names(self, resource: Resource) -> Iterator[tuple[str, str, str, str]]:
-        """(namespace, name, UID, resourceVersion) of every object of all namespaces: a listing without contents."""
-        for body in self._pages(resource, NAMES_ONLY):
+    def names(self, resource: Resource, namespace: str = "") -> Iterator[tuple[str, str, str, str]]:
+        """(namespace, name, UID, resourceVersion) of every object, as `list` has them: a listing without contents."""
+        for body in self._pages(Request("list", resource, namespace, query={}, accept=NAMES_ONLY)):
             metadata = body["metadata"]
             yield metadata.get("namespace", ""), metadata["name"], metadata["uid"], metadata["resourceVersion"]
 
@@ -76,19 +92,21 @@ class Kube:
         """The newest state (a quorum read), or `None` where the API server proves that there is none."""
         request = Request("get", resource, namespace, name)
         answer = self._transport.send(request)
-        return None if answer.is_absence_of(request) else _done(request, answer)
+        return None if answer.is_absence_of(request) else self._done(request, answer)
 
-    def create(self, resource: Resource, body: Mapping[str, Any]) -> tuple[Body, bool]:
+    def create(self, resource: Resource, body: Mapping[str, Any], *, dry_run: bool = False) -> tuple[Body, bool]:
         """Create the object; where its name is taken, return what is there and `False`: the name is a lock.
 
-        Whether what is there is ours is the caller's question.
+        Whether what is there is ours is the caller's question. `dry_run` asks only whether it could be created
+        (https://kubernetes.io/docs/reference/using-api/api-concepts/#dry-run).
         """
         metadata = body["metadata"]
         namespace, name = metadata.get("namespace", ""), metadata["name"]
-        request = Request("create", resource, namespace, body=body)
+        query = {"dryRun": "All"} if dry_run else None
+        request = Request("create", resource, namespace, query=query, body=body)
         answer = self._transport.send(request)
         if answer.status != CONFLICT or answer.reason != "AlreadyExists":
-            return _done(request, answer), True
+            return self._done(request, answer), True
         existing = self.get(resource, namespace, name)
         if existing is None:
             raise Busy("Conflict", f"Could not create {resource.plural}: a namesake was deleted at the same time")
@@ -175,32 +193,31 @@ class Kube:
         if answer.is_absence_of(request):
             return None
         if not is_conflict(answer):
-            return _done(request, answer)
+            return self._done(request, answer)
         # Another UID under the name is refused like a conflict: only a look tells "gone" from "try again".
         live = self.get(request.resource, request.namespace, request.name)
         if live is None or live["metadata"]["uid"] != uid:
             return None
-        raise refusal(request, Answer(CONFLICT, {}))
+        raise self._words(request, Answer(CONFLICT, {}))
 
-    def _pages(self, resource: Resource, accept: str) -> Iterator[Body]:
+    def _pages(self, first: Request) -> Iterator[Body]:
         token, expiries = "", 0
         while True:
-            query = {"limit": str(self._page)} | ({"continue": token} if token else {})
-            request = Request("list", resource, query=query, accept=accept)
+            paging = {"limit": str(self._page)} | ({"continue": token} if token else {})
+            request = replace(first, query={**(first.query or {}), **paging})
             answer = self._transport.send(request)
             if answer.status == EXPIRED and expiries < MOST_EXPIRIES:
                 token, expiries = _next(answer), expiries + 1
                 continue
-            yield from _done(request, answer)["items"] or ()  # a listing of names that finds none says null
+            yield from self._done(request, answer)["items"] or ()  # a listing of names that finds none says null
             token = _next(answer)
             if not token:
                 return
 
-
-def _done(request: Request, answer: Answer) -> Body:
-    if not answer.ok:
-        raise refusal(request, answer)
-    return answer.body
+    def _done(self, request: Request, answer: Answer) -> Body:
+        if not answer.ok:
+            raise self._words(request, answer)
+        return answer.body
 
 
 def _next(answer: Answer) -> str:

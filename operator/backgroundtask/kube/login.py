@@ -96,6 +96,28 @@ def own_namespace(service_account: Path = SERVICE_ACCOUNT) -> str:
         return "default"
 
 
+def context_namespace(
+    *,
+    kubeconfig: str | None = None,
+    context: str | None = None,
+    environ: Mapping[str, str] = os.environ,
+    service_account: Path = SERVICE_ACCOUNT,
+) -> str:
+    """The namespace that kubectl would work in: that of the context, the pod's own in a pod, else `default`.
+
+    Where no kubeconfig can be read it is `default`: `login`, with the same arguments, says what is wrong.
+    """
+    asked = kubeconfig or environ.get("KUBECONFIG")
+    if not (asked or context) and _is_pod(environ, service_account):
+        return own_namespace(service_account)
+    try:
+        known, current = list_kube_config_contexts(asked or DEFAULT_KUBECONFIG)  # type: ignore[no-untyped-call] # the client has no types there
+        chosen = next((one for one in known if one["name"] == context), None) if context else current
+        return str((chosen or {}).get("context", {}).get("namespace") or "default")
+    except UNREADABLE:
+        return "default"
+
+
 def login(
     *,
     kubeconfig: str | None = None,

@@ -6,12 +6,14 @@ Meaning of the codes: https://kubernetes.io/docs/reference/using-api/api-concept
 https://github.com/kubernetes/community/blob/master/contributors/devel/sig-architecture/api-conventions.md#http-status-codes
 """
 
+from collections.abc import Callable
 from typing import Final
 
-from backgroundtask.errors import Blocked, Busy
+from backgroundtask.errors import Blocked, Busy, Rejected
 from backgroundtask.kube.resource import CONFLICT, EXPIRED, NOT_FOUND, UNPROCESSABLE, Answer, Request
 from backgroundtask.plan.outcome import plain
 
+BAD_REQUEST: Final = 400
 UNAUTHORIZED: Final = 401
 FORBIDDEN: Final = 403
 TOO_MANY_REQUESTS: Final = 429
@@ -19,6 +21,9 @@ SERVER_ERRORS: Final = 500
 
 DEFAULT_RETRY: Final = 1.0
 LONGEST_RETRY: Final = 300.0
+
+Words = Callable[[Request, Answer], Exception]
+"""Whose words a refusal is told in: `refusal`, or `personal_refusal`."""
 
 
 def refusal(request: Request, answer: Answer) -> Exception:
@@ -38,6 +43,26 @@ def refusal(request: Request, answer: Answer) -> Exception:
     return RuntimeError(
         f"The API server answers {answer.status} {answer.reason} to {request.verb} {request.rbac}: {_fields(answer)}"
     )
+
+
+def personal_refusal(request: Request, answer: Answer) -> Exception:
+    """As `refusal`, told to a person at a command line: who may not is they, and what is wrong is theirs to change."""
+    where = _where(request)
+    if answer.status == UNAUTHORIZED:
+        return Blocked("Forbidden", "The API server does not accept your credentials: log in to the cluster again")
+    if answer.status == FORBIDDEN and " cannot " in str(answer.body.get("message", "")):
+        return Blocked(
+            "Forbidden",
+            f"You may not {request.verb} {request.rbac} in {where}: ask for a role with that right"
+            f" (`kubectl auth can-i {request.verb} {request.rbac}.{_group(request)}` tells when you have it)",
+        )
+    if _is_admission(answer):
+        return Blocked(
+            "Forbidden", f"An admission policy of {where} refuses to {request.verb} {request.rbac}.{_says(answer)}"
+        )
+    if answer.status in (BAD_REQUEST, UNPROCESSABLE):
+        return Rejected("Invalid", f"The API server refuses to {request.verb} this {request.rbac}: {_fields(answer)}")
+    return refusal(request, answer)
 
 
 def is_conflict(answer: Answer) -> bool:
@@ -60,9 +85,9 @@ def retry_after(header: str | None) -> float | None:
 
 
 def _denied(request: Request, answer: Answer) -> Blocked:
-    resource, group = request.rbac, request.resource.api_version.rpartition("/")[0].split("/")[0]
+    resource, group = request.rbac, _group(request)
     message = str(answer.body.get("message", ""))
-    where = f"namespace {request.namespace}" if request.namespace else "the cluster"
+    where = _where(request)
     if answer.status == UNAUTHORIZED:
         return Blocked(
             "Forbidden",
@@ -84,13 +109,24 @@ def _is_admission(answer: Answer) -> bool:
 
 
 def _not_admitted(request: Request, answer: Answer) -> Blocked:
-    where = f"namespace {request.namespace}" if request.namespace else "the cluster"
-    words = "; ".join(str(cause["message"]) for cause in answer.causes if "message" in cause)
-    says = f" It says: {plain(words)}" if words else ""
     return Blocked(
         "Forbidden",
-        f"An admission policy of {where} refuses to {request.verb} {request.rbac}: exempt the operator from it.{says}",
+        f"An admission policy of {_where(request)} refuses to {request.verb} {request.rbac}: "
+        f"exempt the operator from it.{_says(answer)}",
     )
+
+
+def _where(request: Request) -> str:
+    return f"namespace {request.namespace}" if request.namespace else "the cluster"
+
+
+def _group(request: Request) -> str:
+    return request.resource.api_version.rpartition("/")[0].split("/")[0]
+
+
+def _says(answer: Answer) -> str:
+    words = "; ".join(str(cause["message"]) for cause in answer.causes if "message" in cause)
+    return f" It says: {plain(words)}" if words else ""
 
 
 def _not_served(request: Request, answer: Answer) -> Blocked:

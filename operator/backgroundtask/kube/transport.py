@@ -20,6 +20,8 @@ from backgroundtask.kube.resource import Answer, Body, Request
 
 CONNECT_SECONDS: Final = 5.0
 READ_SECONDS: Final = 30.0
+Timeouts = tuple[float, float]
+"""Seconds to connect, and to wait for an answer."""
 USER_AGENT: Final = "backgroundtask-operator"
 UNREACHABLE: Final = "Unreachable"
 """The reason, and what stands for the status, of a request that nobody answered."""
@@ -80,7 +82,7 @@ class Transport:
         on_call: OnCall = tell_nobody,
         *,
         before_write: BeforeWrite = unfenced,
-        timeouts: tuple[float, float] = (CONNECT_SECONDS, READ_SECONDS),
+        timeouts: Timeouts = (CONNECT_SECONDS, READ_SECONDS),
     ) -> None:
         self.login = login
         self._rest = rest
@@ -132,7 +134,7 @@ def pooled(
     connections: int,
     on_call: OnCall = tell_nobody,
     before_write: BeforeWrite = unfenced,
-    timeouts: tuple[float, float] = (CONNECT_SECONDS, READ_SECONDS),
+    timeouts: Timeouts = (CONNECT_SECONDS, READ_SECONDS),
 ) -> Transport:
     """A transport that keeps up to `connections` open; the rest is as `Transport` says."""
     configuration = login.configuration
