@@ -1,0 +1,134 @@
+"""Which cluster and which namespace a command works in: the options that mean what they mean to kubectl.
+
+`@place_options` gives a command -n, --context and --kubeconfig, and hands it a `Place`; `everywhere=True` adds -A. What
+lies outside of the process (API server, clock, chance) is in `Outside`: tests put another one into click's `obj`.
+"""
+
+import secrets
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from functools import wraps
+from typing import Any, Final
+
+import click
+
+from backgroundtask.errors import Rejected
+from backgroundtask.kube.client import Kube, connect_person
+from backgroundtask.kube.login import context_namespace
+from backgroundtask.kube.resource import Body, Resource
+from backgroundtask.kube.transport import Timeouts
+
+PATIENT: Final[Timeouts] = (10.0, 30.0)
+QUICK: Final[Timeouts] = (0.5, 1.5)
+"""For completion in a shell, which waits for it at each Tab."""
+NAMES_SHOWN: Final = 10
+
+_LETTERS: Final = "bcdfghjklmnpqrstvwxz2456789"
+"""Kubernetes' own for generated names: no vowels, so no words (k8s.io/apimachinery, util/rand)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """Which API server: what was asked for, None where nothing was."""
+
+    kubeconfig: str | None = None
+    context: str | None = None
+
+
+def _connected(target: Target, timeouts: Timeouts) -> Kube:
+    return connect_person(kubeconfig=target.kubeconfig, context=target.context, timeouts=timeouts)
+
+
+def _namespace(target: Target) -> str:
+    return context_namespace(kubeconfig=target.kubeconfig, context=target.context)
+
+
+def _suffix() -> str:
+    return "".join(secrets.choice(_LETTERS) for _ in range(5))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outside:
+    """What a command reaches outside of its process.
+
+    `namespace` is the context's, `now` aware, `tick` a clock in seconds that is never set back, `suffix` five
+    characters that make a name new.
+    """
+
+    connect: Callable[[Target, Timeouts], Kube] = _connected
+    namespace: Callable[[Target], str] = _namespace
+    now: Callable[[], datetime] = field(default=lambda: datetime.now(UTC))
+    tick: Callable[[], float] = time.monotonic
+    sleep: Callable[[float], None] = time.sleep
+    suffix: Callable[[], str] = _suffix
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Place:
+    """A namespace of a cluster; `namespace` is empty where all of them were asked for."""
+
+    kube: Kube
+    namespace: str
+    outside: Outside
+
+    @property
+    def everywhere(self) -> bool:
+        """Whether it is all namespaces."""
+        return not self.namespace
+
+    def get(self, resource: Resource, name: str) -> Body:
+        """The object of that name.
+
+        Raises:
+            Rejected: there is none; the message names those that there are.
+        """
+        namespace = self.namespace if resource.namespaced else ""
+        found = self.kube.get(resource, namespace, name)
+        if found is None:
+            raise Rejected("NotFound", self._missing(resource, name))
+        return found
+
+    def _missing(self, resource: Resource, name: str) -> str:
+        namespace = self.namespace if resource.namespaced else ""
+        where = f" in namespace {namespace}" if namespace else ""
+        known = sorted(each for _, each, _, _ in self.kube.names(resource, namespace))
+        more = f" and {len(known) - NAMES_SHOWN} more" if len(known) > NAMES_SHOWN else ""
+        there = f"there are {', '.join(known[:NAMES_SHOWN])}{more}" if known else "there are none"
+        hint = "" if known or not namespace else ": is it another namespace (-n)?"
+        return f"There is no {resource.kind} {name}{where}; {there}{hint}"
+
+
+def outside_of(ctx: click.Context) -> Outside:
+    """What the process was started with: the real outside, unless a test gave another."""
+    return ctx.find_object(Outside) or Outside()
+
+
+def place_options(*, everywhere: bool = False) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+    """Give a command the options of kubectl that say where, and the argument `place`."""
+
+    def decorate(command: Callable[..., Any]) -> Callable[..., Any]:
+        @click.pass_context
+        @wraps(command)
+        def placed(ctx: click.Context, *args: Any, **kwargs: Any) -> Any:  # noqa: ANN401 - click's own signature
+            target = Target(kwargs.pop("kubeconfig"), kwargs.pop("context"))
+            asked, every = kwargs.pop("namespace"), kwargs.pop("all_namespaces", False)
+            outside = outside_of(ctx)
+            kube = outside.connect(target, PATIENT)
+            namespace = "" if every else asked or outside.namespace(target)
+            return ctx.invoke(command, *args, place=Place(kube=kube, namespace=namespace, outside=outside), **kwargs)
+
+        for option in _EVERYWHERE + _OPTIONS if everywhere else _OPTIONS:
+            placed = option(placed)
+        return placed
+
+    return decorate
+
+
+_OPTIONS: Final = (
+    click.option("--kubeconfig", metavar="PATH", help="Kubeconfig to use.  [default: KUBECONFIG, or ~/.kube/config]"),
+    click.option("--context", metavar="NAME", help="Context of the kubeconfig.  [default: its current one]"),
+    click.option("-n", "--namespace", metavar="NAME", help="Namespace.  [default: the context's]"),
+)
+_EVERYWHERE: Final = (click.option("-A", "--all-namespaces", is_flag=True, help="All namespaces."),)
