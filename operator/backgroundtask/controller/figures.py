@@ -54,7 +54,7 @@ class Figures(Collector):
 
     def saw(self, namespace: str, name: str, status: TaskStatus, runs: Sequence[BackgroundTaskRun]) -> None:
         """Take in a task and all its runs after a look at them."""
-        active = Tally(run.status.phase or "Pending" for run in runs if run.status.phase not in ENDS)
+        active: Tally[str] = Tally(run.status.phase or "Pending" for run in runs if run.status.phase not in ENDS)
         times = (status.last_successful_time, status.last_failure_time, status.next_schedule_time)
         verdict = find(status.conditions, READY)
         with self._lock:
