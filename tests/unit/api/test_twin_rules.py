@@ -12,7 +12,6 @@ from backgroundtask.errors import Rejected
 from fixtures.admission import refusals
 from fixtures.api_cases import QUEUE, ROLE, SECRET, Json, env, repository, task, template
 
-
 PARSERS = {"BackgroundTask": parse_task, "LaunchTemplate": parse_template, "ImageRepository": parse_repository}
 
 
