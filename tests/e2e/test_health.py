@@ -50,7 +50,7 @@ class Ports:
 def ports(world: World) -> Iterator[Ports]:
     """An operator that is asked by HTTP, with short looks at AWS and JSON for log lines."""
     made = Ports()
-    operator = world.start_operator(*made.flags, "--task-metrics", "--resync", "2", "--log-format", "json")
+    operator = world.start_operator(*made.flags, "--resync", "2", "--log-format", "json")
     yield made
     assert operator.terminate() == 0
     assert [line for line in operator.lines() if not isinstance(json.loads(line), dict)] == []
@@ -102,8 +102,6 @@ def test_prometheus_is_told_what_an_operator_does(world: World, ports: Ports) ->
     assert value("bgt_runs_total", **ended) == 1
     assert value("bgt_run_start_latency_seconds_count", trigger="schedule") == 1
     assert value("bgt_run_duration_seconds_count", phase="Failed") == 1
-    assert value("bgt_task_last_failure_timestamp_seconds", namespace="default", task="measured") > 0
-    assert value("bgt_task_ready", namespace="default", task="measured") == 1
     assert value("bgt_messages_total", fate="stored") > 0
     assert value("bgt_leader") == 1
     eventually(lambda: value("bgt_loop_lag_seconds_count") > 0, "the loop was late, if only by a little")
