@@ -1,0 +1,105 @@
+"""The steps of a run's status: each function gives the status after one thing has happened, and nothing else does.
+
+A phase never goes back and an end is final. What changes nothing gives the very same status, so that a step that is
+made twice is written once.
+"""
+
+from datetime import datetime
+from typing import Literal
+
+from backgroundtask.api.conditions import COMPLETE, FAILED, Condition, Verdict, ready, reconciling, settle, stalled
+from backgroundtask.api.phases import COMPLETE_ENDS, ENDS, EndPhase, Phase
+from backgroundtask.api.run import Attempt, BackgroundTaskRun, LaunchRecord, RunStatus, StopRequest
+from backgroundtask.plan.backoff import launch_delay
+from backgroundtask.plan.moments import stamp
+from backgroundtask.plan.outcome import Outcome
+
+UNSEEN = frozenset({"Missed", "Lost"})
+"""Ends that say that nothing was seen: evidence replaces them, and no other end."""
+
+_ORDER: dict[str | None, int] = {None: 0, "Pending": 1, "Launching": 2, "Running": 3}
+
+
+def later(before: Phase | None, after: Phase) -> Phase:
+    """The later of two phases that end nothing."""
+    return after if before is None or _ORDER.get(after, 0) > _ORDER.get(before, 0) else before
+
+
+def verdicts(seen: Outcome) -> tuple[Verdict, ...]:
+    """What a run says about itself: Job's two words for `kubectl wait`, kstatus' three for Flux, Helm and Argo CD."""
+    if seen.phase not in ENDS:
+        return reconciling(seen.reason, seen.message)
+    if seen.phase in COMPLETE_ENDS:
+        return (*ready(seen.reason, seen.message), Verdict(COMPLETE, "True", seen.phase, seen.message))
+    return (*stalled(seen.reason, seen.message), Verdict(FAILED, "True", seen.phase, seen.message))
+
+
+def conditions(run: BackgroundTaskRun, seen: Outcome, now: datetime) -> tuple[Condition, ...]:
+    """The conditions with what was seen; an end that was only supposed (Missed, Lost) is taken back."""
+    said = verdicts(seen)
+    stale = {COMPLETE, FAILED} - {verdict.type for verdict in said}
+    kept = [one for one in run.status.conditions if one.type not in stale]
+    return settle(kept, said, generation=run.metadata.generation, now=stamp(now))
+
+
+def held(run: BackgroundTaskRun, reason: str, message: str, now: datetime) -> RunStatus:
+    """It waits, in phase Pending before its first launch, and says for what."""
+    phase = later(run.status.phase, "Pending")
+    return _said(run, Outcome(phase=phase, reason=reason, message=message), now)
+
+
+def frozen(run: BackgroundTaskRun, record: LaunchRecord, now: datetime) -> RunStatus:
+    """A launch is about to be made, exactly so."""
+    phase = later(run.status.phase, "Launching")
+    seen = Outcome(phase=phase, reason="Launching", message="ECS is asked to start its task.")
+    return _said(run, seen, now, launch=record, retry_time=None)
+
+
+def started(run: BackgroundTaskRun, task_arn: str, now: datetime) -> RunStatus:
+    """ECS has said that the frozen launch started this task."""
+    status = run.status
+    attempts = status.attempts
+    if all(one.task_arn != task_arn for one in attempts):
+        attempts = (*attempts, Attempt(task_arn=task_arn, launch_time=stamp(now)))
+    launch = status.launch.model_copy(update={"task_arn": task_arn, "refused": None}) if status.launch else None
+    return status.model_copy(update={"launch": launch, "task_arn": task_arn, "attempts": attempts})
+
+
+def refused(run: BackgroundTaskRun, reason: str, message: str, now: datetime) -> RunStatus:
+    """ECS has said that the frozen launch started nothing: there is another one, with a new token, after a while."""
+    failures = (run.status.launch_failures or 0) + 1
+    launch = run.status.launch.model_copy(update={"refused": True}) if run.status.launch else None
+    seen = Outcome(phase=later(run.status.phase, "Launching"), reason=reason, message=message)
+    retry_time = stamp(now + launch_delay(failures))
+    return _said(run, seen, now, launch=launch, launch_failures=failures, retry_time=retry_time)
+
+
+def stopping(
+    run: BackgroundTaskRun, reason: Literal["Cancelled", "Replaced", "DeadlineExceeded"], now: datetime
+) -> RunStatus:
+    """The operator is about to stop it, and why; the first reason stays."""
+    if run.status.stop is not None:
+        return run.status
+    return run.status.model_copy(update={"stop": StopRequest(reason=reason, time=stamp(now))})
+
+
+def ended(run: BackgroundTaskRun, phase: EndPhase, reason: str, message: str, now: datetime) -> RunStatus:
+    """It has ended without an ECS task's doing."""
+    if run.status.phase in ENDS:
+        return run.status
+    seen = Outcome(phase=phase, reason=reason, message=message)
+    return _said(run, seen, now, completion_time=stamp(now), retry_time=None)
+
+
+def _said(run: BackgroundTaskRun, seen: Outcome, now: datetime, **changes: object) -> RunStatus:
+    after = run.status.model_copy(
+        update={
+            **changes,
+            "observed_generation": run.metadata.generation,
+            "phase": seen.phase,
+            "reason": seen.reason,
+            "message": seen.message,
+            "conditions": conditions(run, seen, now),
+        }
+    )
+    return run.status if after == run.status else after
