@@ -33,6 +33,37 @@ class Logs:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class EfsVolume:
+    """An EFS file system, or a part of it, and where the container finds it."""
+
+    name: str
+    mount_path: str
+    file_system: str  # id
+    root_directory: str | None = None  # None is the file system's root, or the access point's
+    access_point: str | None = None  # id
+    is_encrypted: bool = True  # what travels; ECS's own default is not to encrypt
+    uses_task_role: bool = False  # IAM authorises the mount
+    is_read_only: bool = False
+
+    def to_volume(self) -> dict[str, Any]:
+        """An item of `volumes` (Amazon ECS API, EFSVolumeConfiguration)."""
+        efs: dict[str, Any] = {
+            "fileSystemId": self.file_system,
+            "transitEncryption": "ENABLED" if self.is_encrypted else "DISABLED",
+        }
+        if self.root_directory:
+            efs["rootDirectory"] = self.root_directory
+        if self.access_point or self.uses_task_role:
+            point = {"accessPointId": self.access_point} if self.access_point else {}
+            efs["authorizationConfig"] = {**point, "iam": "ENABLED" if self.uses_task_role else "DISABLED"}
+        return {"name": self.name, "efsVolumeConfiguration": efs}
+
+    def to_mount_point(self) -> dict[str, Any]:
+        """An item of the container's `mountPoints`."""
+        return {"sourceVolume": self.name, "containerPath": self.mount_path, "readOnly": self.is_read_only}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Definition:
     """One container on Fargate: all that a revision fixes. cpu in ECS units, memory in MiB, storage in GiB."""
 
@@ -50,6 +81,8 @@ class Definition:
     storage: int | None = None
     stop_timeout: int | None = None  # seconds between SIGTERM and SIGKILL
     logs: Logs | None = None
+    volumes: tuple[EfsVolume, ...] = ()
+    registry_credentials: str | None = None  # ARN of the secret with which the image is pulled
     tags: Mapping[str, str] = field(default_factory=dict)
 
     @property
@@ -57,8 +90,21 @@ class Definition:
         """Equal for equal definitions, whatever the order of env, secrets and tags; holds no value that it hashes."""
         return digest_of(self.to_ecs())
 
+    @property
+    def secret_references(self) -> frozenset[str]:
+        """Every secret that ECS reads for the task: those of its variables, and the registry's."""
+        return frozenset(filter(None, (*self.secrets.values(), self.registry_credentials)))
+
+    @property
+    def file_systems(self) -> frozenset[str]:
+        """The ids of the file systems that the container mounts."""
+        return frozenset(volume.file_system for volume in self.volumes)
+
     def to_ecs(self) -> dict[str, Any]:
-        """The request of RegisterTaskDefinition, without the tags that mark the revision as ours."""
+        """The request of RegisterTaskDefinition, without the tags that mark the revision as ours.
+
+        What a task does not ask for is left out: so a member that is new here changes no digest of a task without it.
+        """
         request: dict[str, Any] = {
             "family": self.owner.family,
             "networkMode": "awsvpc",
@@ -74,6 +120,8 @@ class Definition:
             request["executionRoleArn"] = self.execution_role
         if self.storage:
             request["ephemeralStorage"] = {"sizeInGiB": self.storage}
+        if self.volumes:
+            request["volumes"] = [volume.to_volume() for volume in self.volumes]
         if self.tags:
             request["tags"] = [{"key": key, "value": value} for key, value in sorted(self.tags.items())]
         return request
@@ -97,6 +145,10 @@ class Definition:
             container["secrets"] = [{"name": name, "valueFrom": ref} for name, ref in sorted(self.secrets.items())]
         if self.stop_timeout is not None:
             container["stopTimeout"] = self.stop_timeout
+        if self.volumes:
+            container["mountPoints"] = [volume.to_mount_point() for volume in self.volumes]
+        if self.registry_credentials:
+            container["repositoryCredentials"] = {"credentialsParameter": self.registry_credentials}
         if self.logs:
             container["logConfiguration"] = {"logDriver": "awslogs", "options": _log_options(self.logs)}
         return container

@@ -16,6 +16,7 @@ from backgroundtask.plan.definition import (
     ROOM_FOR_TAGS,
     UID_TAG,
     Definition,
+    EfsVolume,
     Logs,
     digest_of,
 )
@@ -42,9 +43,26 @@ FULL = Definition(
     tags={"team": "reports", "cost": "42"},
 )
 
+VOLUME = EfsVolume(
+    name="data", mount_path="/mnt/data", file_system="fs-01234567", access_point="fsap-01234567", uses_task_role=True
+)
+CREDENTIALS = "arn:aws:secretsmanager:eu-west-1:123456789012:secret:registry"
+
 texts = st.text(max_size=5)
 words = st.lists(texts, max_size=2).map(tuple)
 maps = st.dictionaries(texts, texts, max_size=3)
+names = st.text(min_size=1, max_size=2)
+volumes = st.builds(
+    EfsVolume,
+    name=names,
+    mount_path=names,
+    file_system=names,
+    root_directory=st.none() | names,
+    access_point=st.none() | names,
+    is_encrypted=st.booleans(),
+    uses_task_role=st.booleans(),
+    is_read_only=st.booleans(),
+)
 definitions = st.builds(
     Definition,
     owner=st.sampled_from([OWNER, Owner("prod", "reports", "weekly")]),
@@ -61,6 +79,8 @@ definitions = st.builds(
     storage=st.none() | st.integers(21, 22),
     stop_timeout=st.none() | st.integers(0, 2),
     logs=st.none() | st.builds(Logs, group=texts, region=texts, stream_prefix=texts),
+    volumes=st.lists(volumes, max_size=2).map(tuple),
+    registry_credentials=st.none() | st.text(min_size=1, max_size=2),
     tags=maps,
 )
 
@@ -122,11 +142,25 @@ def test_equal_definitions_have_equal_digests_and_no_others_do(one: Definition, 
         {"logs": replace(LOGS, mode="non-blocking", region="eu-west-2")},
         {"logs": replace(LOGS, mode="non-blocking", stream_prefix="reports/weekly")},
         {"tags": {"team": "reports"}},
+        {"volumes": (VOLUME,)},
+        {"registry_credentials": CREDENTIALS},
     ],
     ids=str,
 )
 def test_whatever_a_revision_fixes_is_in_the_digest(change: dict[str, Any]) -> None:
     assert replace(FULL, **change).digest != FULL.digest
+
+
+@pytest.mark.parametrize(
+    ("definition", "digest"),
+    [
+        (LEAST, "97b15d31d75094ce86f9f7b6716b8db7cdbeadf5d5c7d348af9a0c0531a1ff72"),
+        (FULL, "b4c685a1ad26c93688b052d39336e2975a12b84c4362d7b1a7b32a93f7f477f7"),
+    ],
+    ids=["the least", "all that the first release knew"],
+)
+def test_a_definition_of_the_first_release_is_not_registered_again(definition: Definition, digest: str) -> None:
+    assert definition.digest == digest
 
 
 def test_the_digest_has_the_form_of_a_hash_and_holds_still_over_releases() -> None:
@@ -230,3 +264,66 @@ def test_with_the_marks_a_definition_has_room_for_the_mark_of_what_is_retained()
     crowded = replace(LEAST, tags={f"tag-{number}": "" for number in range(ROOM_FOR_TAGS)})
 
     assert len(crowded.marked("uid-1")["tags"]) == 50 - len([RETAINED_TAG])
+
+
+def test_a_file_system_is_mounted_encrypted_unless_the_user_wants_it_otherwise() -> None:
+    plain = EfsVolume(name="data", mount_path="/mnt/data", file_system="fs-01234567")
+    definition = replace(LEAST, volumes=(plain, replace(plain, name="raw", mount_path="/mnt/raw", is_encrypted=False)))
+
+    assert definition.to_ecs()["volumes"] == [
+        {
+            "name": "data",
+            "efsVolumeConfiguration": {"fileSystemId": "fs-01234567", "transitEncryption": "ENABLED"},
+        },
+        {
+            "name": "raw",
+            "efsVolumeConfiguration": {"fileSystemId": "fs-01234567", "transitEncryption": "DISABLED"},
+        },
+    ]
+    assert container(definition)["mountPoints"] == [
+        {"sourceVolume": "data", "containerPath": "/mnt/data", "readOnly": False},
+        {"sourceVolume": "raw", "containerPath": "/mnt/raw", "readOnly": False},
+    ]
+
+
+@pytest.mark.parametrize(
+    ("volume", "told", "why"),
+    [
+        (
+            VOLUME,
+            {"authorizationConfig": {"accessPointId": "fsap-01234567", "iam": "ENABLED"}},
+            "an access point brings its own root",
+        ),
+        (
+            replace(VOLUME, uses_task_role=False),
+            {"authorizationConfig": {"accessPointId": "fsap-01234567", "iam": "DISABLED"}},
+            "a point alone uses no role",
+        ),
+        (
+            replace(VOLUME, access_point=None, root_directory="/exports"),
+            {"rootDirectory": "/exports", "authorizationConfig": {"iam": "ENABLED"}},
+            "a role alone needs no point",
+        ),
+    ],
+)
+def test_access_points_roles_and_root_directories_are_told_to_ecs(
+    volume: EfsVolume, told: dict[str, Any], why: str
+) -> None:
+    (rendered,) = replace(LEAST, volumes=(volume,)).to_ecs()["volumes"]
+
+    wanted = {"fileSystemId": "fs-01234567", "transitEncryption": "ENABLED", **told}
+    assert rendered["efsVolumeConfiguration"] == wanted, why
+
+
+def test_a_volume_can_be_mounted_to_be_read_only() -> None:
+    (mounted,) = container(replace(LEAST, volumes=(replace(VOLUME, is_read_only=True),)))["mountPoints"]
+
+    assert mounted["readOnly"] is True
+
+
+def test_the_registrys_secret_is_one_of_those_that_ecs_reads() -> None:
+    definition = replace(FULL, registry_credentials=CREDENTIALS)
+
+    assert container(definition)["repositoryCredentials"] == {"credentialsParameter": CREDENTIALS}
+    assert definition.secret_references == {CREDENTIALS, "/reports/token", "/reports/db"}
+    assert FULL.secret_references == {"/reports/token", "/reports/db"}
