@@ -21,7 +21,8 @@ from backgroundtask.plan.changes import Revision
 from backgroundtask.plan.definition import Definition
 from backgroundtask.plan.names import Owner, family_prefix
 from backgroundtask.plan.outcome import Task, outcome
-from backgroundtask.plan.schedule import SCHEDULED_TIME, Placement, Schedule, run_task_request
+from backgroundtask.plan.schedule import Placement, Schedule, run_task_request
+from backgroundtask.plan.scheduler import SCHEDULED_TIME
 from fixtures.fake_clouds import UNHURRIED
 from localaws.running import Running
 

@@ -17,7 +17,8 @@ from backgroundtask.aws.errors import code_of, translated
 from backgroundtask.aws.unseen import Unseen
 from backgroundtask.errors import Busy
 from backgroundtask.plan.changes import Found
-from backgroundtask.plan.schedule import Schedule, from_scheduler
+from backgroundtask.plan.schedule import Schedule
+from backgroundtask.plan.scheduler import from_scheduler, to_scheduler
 
 if TYPE_CHECKING:
     from mypy_boto3_scheduler.type_defs import TagTypeDef
@@ -70,7 +71,7 @@ class Schedules:
             Blocked: RoleNotAssumable, RoleNotPassable, ScheduleGroupNotFound, QuotaExceeded.
             Busy: ScheduleExists: somebody made one since; look at it first.
         """
-        arn = self._clients.scheduler.create_schedule(**schedule.to_scheduler())["ScheduleArn"]
+        arn = self._clients.scheduler.create_schedule(**to_scheduler(schedule))["ScheduleArn"]
         self._unseen.made(schedule.group, schedule.name, schedule.enabled)
         return arn
 
@@ -82,7 +83,7 @@ class Schedules:
             Rejected, Blocked: as `create`.
             Busy: ScheduleVanished.
         """
-        arn = self._clients.scheduler.update_schedule(**schedule.to_scheduler())["ScheduleArn"]
+        arn = self._clients.scheduler.update_schedule(**to_scheduler(schedule))["ScheduleArn"]
         self._unseen.changed(schedule.group, schedule.name, schedule.enabled)
         return arn
 

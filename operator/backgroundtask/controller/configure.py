@@ -19,7 +19,8 @@ from backgroundtask.controller.memory import Memory, Refusal
 from backgroundtask.errors import Busy, Expected, Paced, Rejected
 from backgroundtask.kube.resource import TASKS
 from backgroundtask.plan.changes import Desired, Revision, plan
-from backgroundtask.plan.desired import Site, desired, refuse_namespace, too_late_at
+from backgroundtask.plan.desired import Site, desired, refuse_namespace
+from backgroundtask.plan.firing import too_late_at
 from backgroundtask.plan.runs import has_ended
 from backgroundtask.plan.status import Configured, Paused, Refused, Settled, Subject, Unchanged
 
@@ -127,7 +128,7 @@ class _Pass:
             observed,
             now=now,
             retire_after=self._context.settings.retirement_age,
-            unscheduled_since=memory.unscheduled_since or now,
+            unchanged_since=memory.unchanged_since or now,
             in_use=in_use,
         )
         try:

@@ -22,7 +22,7 @@ class Memory:
 
     schedules: frozenset[str] | None = None  # names that may exist; None: not known
     suspect: int = 0  # how often somebody saw AWS differ since a pass has looked
-    unscheduled_since: datetime | None = None
+    unchanged_since: datetime | None = None
     retire_at: datetime | None = None
     too_late_at: datetime | None = None  # when a one-time schedule has to be switched off
     refused: Refusal | None = None
@@ -43,4 +43,4 @@ class Memory:
         self.postponed = postponed
         self.retire_at = now if postponed else done.retire_at
         waits = self.retire_at is not None and not wanted.schedules
-        self.unscheduled_since = (self.unscheduled_since or now) if waits else None
+        self.unchanged_since = (self.unchanged_since or now) if waits else None

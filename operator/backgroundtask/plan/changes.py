@@ -18,7 +18,9 @@ from typing import assert_never
 
 from backgroundtask.errors import Rejected
 from backgroundtask.plan.definition import Definition, digest_of
+from backgroundtask.plan.rules import to_rule, to_target
 from backgroundtask.plan.schedule import Schedule
+from backgroundtask.plan.scheduler import to_scheduler
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,11 +41,15 @@ class Revision:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Desired:
-    """What a task asks for. The schedules point at no revision yet."""
+    """What a task asks for. The schedules point at no revision yet.
+
+    `launch_reason` is what asks for it that the operator launches, where it does.
+    """
 
     definition: Definition
     schedules: tuple[Schedule, ...]
     uid: str
+    launch_reason: str | None = None
 
     @property
     def owner(self) -> str:
@@ -53,21 +59,26 @@ class Desired:
     @property
     def digest(self) -> str:
         """Equal for equal wishes: what the status remembers, so that a restart need not ask AWS."""
-        return digest_of([self.definition.digest, [one.to_scheduler() for one in self.schedules]])
+        wishes = [self.definition.digest, [_document(one) for one in self.schedules]]
+        return digest_of([*wishes, self.launch_reason] if self.launch_reason else wishes)
+
+
+def _document(schedule: Schedule) -> object:
+    return to_scheduler(schedule) if schedule.clock == "Scheduler" else [to_rule(schedule), to_target(schedule)]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Found:
-    """A schedule as it stands in AWS, and when it was last changed there."""
+    """A schedule as it stands in AWS, and when it was last changed there; EventBridge does not tell that of a rule."""
 
     schedule: Schedule
     arn: str
-    changed: datetime
+    changed: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Observed:
-    """What AWS holds for a task: the ACTIVE revisions of its family, newest first, and its schedules by name."""
+    """What AWS holds for a task: the ACTIVE revisions of its family, newest first, and its schedules by their keys."""
 
     revisions: tuple[Revision, ...] = ()
     schedules: Mapping[str, Found] = field(default_factory=dict)
@@ -149,14 +160,13 @@ def plan(
     *,
     now: datetime,
     retire_after: timedelta,
-    unscheduled_since: datetime,
+    unchanged_since: datetime,
     in_use: frozenset[str] = frozenset(),
 ) -> Plan:
     """The plan for a task that is to exist.
 
-    `retire_after` is how long a firing may still start the revision that its schedule pointed at; `unscheduled_since`
-    stands in for the schedule's last change where there is no schedule; `in_use` are the revisions (ARNs) of active
-    runs.
+    `retire_after` is how long a firing may still start the revision that its schedule pointed at; `unchanged_since`
+    stands in for the schedules' last change where AWS tells none; `in_use` are the revisions (ARNs) of active runs.
 
     Raises:
         Rejected: NotOwned, where a schedule or the family belongs to someone else.
@@ -166,7 +176,7 @@ def plan(
     arn = kept.arn if kept else None
     changes = tuple(_changes(desired, observed, arn))
     waiting = [one for one in observed.revisions if one.arn != arn and one.arn not in in_use]
-    replaced = max((found.changed for found in observed.schedules.values()), default=unscheduled_since)
+    replaced = max((one.changed or unchanged_since for one in observed.schedules.values()), default=unchanged_since)
     due = replaced + retire_after
     settled = kept is not None and not changes
     return Plan(
@@ -188,7 +198,7 @@ def teardown(observed: Observed, owner: str) -> Teardown:
     """The plan for a task that is to go. What a stranger owns stays where it is."""
     ours = (found.schedule for found in observed.schedules.values() if found.schedule.owner == owner)
     return Teardown(
-        schedules=tuple(Remove(one) for one in sorted(ours, key=lambda one: one.name)),
+        schedules=tuple(Remove(one) for one in sorted(ours, key=lambda one: one.key)),
         retire=tuple(one for one in observed.revisions if one.owner == owner),
     )
 
@@ -201,7 +211,8 @@ def refuse_strangers(observed: Observed, owner: str) -> None:
     """
     for found in observed.schedules.values():
         if found.schedule.owner != owner:
-            raise Rejected("NotOwned", _not_owned(f"Schedule {found.schedule.name}", found.schedule.owner))
+            kind = "Schedule" if found.schedule.clock == "Scheduler" else "EventBridge rule"
+            raise Rejected("NotOwned", _not_owned(f"{kind} {found.schedule.name}", found.schedule.owner))
     for revision in observed.revisions:
         if revision.owner != owner:
             raise Rejected("NotOwned", _not_owned(f"Task definition {revision.arn}", revision.owner))
@@ -213,23 +224,27 @@ def _not_owned(what: str, owner: str | None) -> str:
 
 
 def _changes(desired: Desired, observed: Observed, arn: str | None) -> list[Change]:
-    wanted = {one.name: one.pointing_at(arn) if arn else one for one in desired.schedules}
+    """Each schedule that is missing is made before any is removed: on a change of clock a slot is never without one."""
+    wanted = {one.key: one.pointing_at(arn) if arn else one for one in desired.schedules}
     changes: list[Change] = []
-    for name, schedule in sorted(wanted.items()):
-        found = observed.schedules.get(name)
+    for key, schedule in sorted(wanted.items()):
+        found = observed.schedules.get(key)
         if found is None:
             changes.append(Create(schedule))
         elif found.schedule != schedule:
             changes.append(Update(found.schedule, schedule))
     unwanted = sorted(observed.schedules.keys() - wanted.keys())
-    return changes + [Remove(observed.schedules[name].schedule) for name in unwanted]
+    return changes + [Remove(observed.schedules[key].schedule) for key in unwanted]
 
 
 def _pauses(changes: tuple[Change, ...]) -> list[Update]:
+    is_off = any(change.after is not None and not change.after.enabled for change in changes)
     paused = []
     for change in changes:
         match change:
             case Update(before, after) if before.enabled and not after.enabled:
+                paused.append(Update(before, replace(before, enabled=False)))
+            case Remove(before) if before.enabled and is_off:  # the other clock's
                 paused.append(Update(before, replace(before, enabled=False)))
             case Create() | Update() | Remove():
                 continue

@@ -7,29 +7,42 @@ role, so the checks are made here, at each reconcile, and not only when the obje
 import difflib
 import re
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime
 
 from backgroundtask.api.task import TaskSpec
-from backgroundtask.api.template import Launch, TemplateSpec
-from backgroundtask.cron import Kind, next_times, parse, time_zone, to_aws
+from backgroundtask.api.template import Clock, Launch, TemplateSpec
 from backgroundtask.errors import Rejected
 from backgroundtask.plan.changes import Desired, Revision
 from backgroundtask.plan.definition import ROOM_FOR_TAGS, Definition, Logs
+from backgroundtask.plan.firing import is_told_twice, schedules
 from backgroundtask.plan.names import Owner
-from backgroundtask.plan.schedule import MAXIMUM_AGE, SCHEDULED_TIME, Placement, Schedule, run_task_request
+from backgroundtask.plan.rules import rule_group
+from backgroundtask.plan.schedule import Placement, Shelf
 
-_LONG_AGO = datetime(1970, 1, 1, tzinfo=UTC) - timedelta(days=1)  # before the first moment that an at(...) can name
 _ARN_PARTS = 7  # arn:aws:secretsmanager:region:account:secret:name, before :json-key:version-stage:version-id
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Site:
-    """A LaunchTemplate with what its verification found out: the place where tasks run."""
+    """A LaunchTemplate with what its verification found out: the place where tasks run.
+
+    `clocks` are those that it has, or had before: what tasks left on the others is looked for there, and nowhere else,
+    as an account may grant nothing on a clock that was never used.
+    """
 
     template: str  # name
     spec: TemplateSpec
     cluster: str  # ARN
     group: str  # of schedules
+    clocks: tuple[Clock, ...] = ("Scheduler",)
+
+    def shelf(self, clock: Clock, installation: str) -> Shelf:
+        """Where schedules of a clock lie."""
+        return Shelf(clock, self.group if clock == "Scheduler" else rule_group(installation))
+
+    def shelves(self, installation: str) -> tuple[Shelf, ...]:
+        """Everywhere that schedules of its tasks can lie."""
+        return tuple(self.shelf(clock, installation) for clock in self.clocks)
 
     @property
     def placement(self) -> Placement:
@@ -64,27 +77,19 @@ def logs(owner: Owner, spec: TemplateSpec) -> Logs:
     )
 
 
-def too_late_at(spec: TaskSpec) -> datetime | None:
-    """When the only slot of an `at(...)` can no longer be run; None for schedules that go on.
-
-    EventBridge Scheduler keeps a one-time schedule after it has fired, and runs it at once where an update leaves its
-    time in the past. Until `MAXIMUM_AGE` after the slot ECS knows the token of such a run; from then on the schedule is
-    kept switched off, so that an edit of the task cannot run it a second time.
-    """
-    expression = parse(spec.cron) if spec.cron else None
-    if expression is None or expression.kind is not Kind.AT:
-        return None
-    slot = next(next_times(expression, time_zone=spec.time_zone, after=_LONG_AGO), None)
-    return slot + timedelta(seconds=MAXIMUM_AGE) if slot else None
-
-
 def launch_mode(spec: TaskSpec, template_spec: TemplateSpec) -> tuple[Launch, str | None]:
-    """Who launches the scheduled runs of a task, and where it is the operator (Queue), what asks for that: a field."""
+    """Who launches the scheduled runs of a task, and where it is the operator (Queue), what asks for that.
+
+    Raises:
+        Rejected: InvalidSchedule.
+    """
     reasons = (
         (spec.concurrency_policy != "Allow", f"concurrencyPolicy: {spec.concurrency_policy}"),
         (bool(spec.for_each), "forEach"),
         (template_spec.limits.concurrent_runs is not None, "limits.concurrentRuns of the LaunchTemplate"),
         (template_spec.launch == "Queue", "launch: Queue of the LaunchTemplate"),
+        # ECS takes the token of a slot from Scheduler; of two rules it would start two tasks.
+        (template_spec.clock == "Rule" and is_told_twice(spec), "clock: Rule, and cron restricts both kinds of days"),
     )
     reason = next((words for applies, words in reasons if applies), None)
     return ("Queue", reason) if reason else ("Direct", None)
@@ -94,12 +99,23 @@ def desired(owner: Owner, uid: str, spec: TaskSpec, site: Site, *, now: datetime
     """What AWS has to hold for a task from `now` on.
 
     Raises:
-        Rejected: NamespaceNotAllowed, TaskRoleNotOffered, SecretNotAllowed, TooManyTags, InvalidSchedule or
-            UnknownTimeZone.
+        Rejected: NamespaceNotAllowed, TaskRoleNotOffered, SecretNotAllowed, TooManyTags, InvalidSchedule,
+            UnknownTimeZone or TimeZoneNotSupported.
     """
     refuse_namespace(owner.namespace, site.template, site.spec)
     definition = _definition(owner, spec, site)
-    return Desired(definition=definition, schedules=tuple(_schedules(owner, uid, spec, site, now)), uid=uid)
+    mode, reason = launch_mode(spec, site.spec)
+    fired = schedules(
+        owner,
+        uid,
+        spec,
+        site.spec,
+        shelf=site.shelf(site.spec.clock, owner.installation),
+        placement=site.placement,
+        is_queued=mode == "Queue",
+        now=now,
+    )
+    return Desired(definition=definition, schedules=fired, uid=uid, launch_reason=reason if fired else None)
 
 
 def refuse_namespace(namespace: str, template: str, spec: TemplateSpec) -> None:
@@ -164,37 +180,6 @@ def _tags(spec: TaskSpec, site: Site) -> dict[str, str]:
         f"spec.tags and the tags of LaunchTemplate {site.template} are {len(tags)} together, and ECS has room for "
         f"{ROOM_FOR_TAGS}: remove {len(tags) - ROOM_FOR_TAGS}.",
     )
-
-
-def _schedules(owner: Owner, uid: str, spec: TaskSpec, site: Site, now: datetime) -> list[Schedule]:
-    if not spec.cron:
-        return []
-    time_zone(spec.time_zone)
-    too_late = too_late_at(spec)
-    request = run_task_request(
-        owner=owner,
-        uid=uid,
-        definition_arn="",
-        placement=site.placement,
-        slot=SCHEDULED_TIME,
-        token=f"{owner.token_prefix}{SCHEDULED_TIME}",
-        execute_command=spec.enable_execute_command,
-    )
-    return [
-        Schedule(
-            name=owner.schedule_name(part),
-            group=site.group,
-            expression=expression,
-            time_zone=spec.time_zone,
-            enabled=not spec.suspend and (too_late is None or now < too_late),
-            request=request,
-            role=site.spec.scheduler_role_arn,
-            dead_letters=site.spec.queues.ticks,
-            owner=str(owner),
-            uid=uid,
-        )
-        for part, expression in enumerate(to_aws(parse(spec.cron)))
-    ]
 
 
 def _task_role(name: str | None, site: Site) -> str | None:

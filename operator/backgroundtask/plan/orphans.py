@@ -67,7 +67,7 @@ class Retention:
 def retention(observed: Observed, owner: str) -> Retention:
     """The plan for a task that goes and leaves AWS as it is. What a stranger owns stays unmarked."""
     found = (one.schedule for one in observed.schedules.values())
-    ours = sorted((one for one in found if one.owner == owner and not one.retained), key=lambda one: one.name)
+    ours = sorted((one for one in found if one.owner == owner and not one.retained), key=lambda one: one.key)
     return Retention(
         schedules=tuple(Update(one, replace(one, retained=True)) for one in ours),
         revisions=tuple(one for one in observed.revisions if one.owner == owner and not one.retained),

@@ -1,13 +1,13 @@
-"""A schedule of EventBridge Scheduler as we want it, and the RunTask request that it carries.
+"""A schedule as we want it in AWS, on whichever clock, and the RunTask request that it makes.
 
 One function renders the request for every way of launching, so a late launch by the operator is, to the letter, the
-launch that the schedule would have made. Knows Scheduler's documents; calls nothing.
+launch that the schedule would have made. Refuses to know the documents of AWS: `scheduler` has EventBridge Scheduler's,
+`rules` those of EventBridge rules.
 """
 
-import json
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
-from typing import Any
+from dataclasses import dataclass, field, replace
+from typing import Any, NamedTuple
 
 from backgroundtask.api.names import (
     ENV_ITEM,
@@ -18,20 +18,50 @@ from backgroundtask.api.names import (
     MAIN_CONTAINER,
     TAG_PREFIX,
 )
+from backgroundtask.api.template import Clock, Launch
 from backgroundtask.plan.names import Owner
 
-SCHEDULED_TIME = "<aws.scheduler.scheduled-time>"
-"""Scheduler replaces it with the slot's time, as text, wherever it stands in the target's Input."""
-
-RUN_TASK = "arn:aws:scheduler:::aws-sdk:ecs:runTask"
 MAXIMUM_AGE = 3000
-"""Seconds after its slot that Scheduler may still start a task: ECS forgets the token of a short task an hour after it
+"""Seconds after its slot that a schedule may still start a task: ECS forgets the token of a short task an hour after it
 ended, and a retry that comes later would start a second one (Amazon ECS API, "Ensuring idempotency")."""
+RETRY_ATTEMPTS = 185
+"""The maximum of both clocks: the age decides."""
+TICK = f"{TAG_PREFIX}tick"
+"""The only member of a tick: what a schedule sends that leaves the launch to the operator."""
 
-_RETRY_ATTEMPTS = 185  # Scheduler's own maximum: the age decides
 _OWNER_MARK = f"{TAG_PREFIX}owner="
 _UID_MARK = " uid="
 _RETAINED_MARK = " retained=true"
+
+
+class Marks(NamedTuple):
+    """What the description of a schedule tells. `owner` is None where it bears no mark: it is a stranger's."""
+
+    owner: str | None = None
+    uid: str | None = None
+    retained: bool = False
+
+    def __str__(self) -> str:
+        """The description that tells it."""
+        if self.owner is None:
+            return ""
+        return f"{_OWNER_MARK}{self.owner}{_UID_MARK}{self.uid or ''}{_RETAINED_MARK if self.retained else ''}"
+
+
+def marks_in(description: str) -> Marks:
+    """What a description tells."""
+    if not description.startswith(_OWNER_MARK):
+        return Marks()
+    retained = description.endswith(_RETAINED_MARK)
+    owner, _, uid = description.removeprefix(_OWNER_MARK).removesuffix(_RETAINED_MARK).partition(_UID_MARK)
+    return Marks(owner, uid or None, retained)
+
+
+class Shelf(NamedTuple):
+    """Where schedules of one clock lie: in a schedule group, or among the rules that bear an installation's mark."""
+
+    clock: Clock
+    group: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -64,9 +94,11 @@ NO_EXTRAS = Extras()
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Schedule:
-    """One schedule, complete: UpdateSchedule replaces all of it, so all of it is compared and sent.
+    """One schedule of Scheduler, or one EventBridge rule, complete: all of it is compared and sent.
 
-    `request` is the RunTask request in the API's own camelCase; `owner` is None where the description bears no mark.
+    `request` is the RunTask request in the API's own camelCase, empty where the operator launches: then `ticks` is the
+    ARN of the queue that is told of each slot. `role` is what AWS starts tasks as, or sends with; None where it needs
+    none. `maximum_age` are the seconds after a slot for which AWS tries. `owner` is None where it bears no mark.
     `retained`: it stays though its object went, as deletionPolicy Retain asked.
     `edited_target` is the target as AWS holds it where somebody changed what we always send the same way: no schedule
     that we want has one, so it differs, and it can still be switched off as it stands.
@@ -77,70 +109,68 @@ class Schedule:
     expression: str
     time_zone: str
     enabled: bool
-    request: Mapping[str, Any]
-    role: str
+    request: Mapping[str, Any] = field(default_factory=dict)
+    role: str | None
     dead_letters: str | None  # ARN of a queue
     owner: str | None
     uid: str | None
+    clock: Clock = "Scheduler"
+    ticks: str | None = None
+    maximum_age: int = MAXIMUM_AGE
     retained: bool = False
     edited_target: Mapping[str, Any] | None = None
 
+    @property
+    def launch(self) -> Launch:
+        """Who starts the ECS task."""
+        return "Queue" if self.ticks else "Direct"
+
+    @property
+    def key(self) -> str:
+        """Its name, and apart from it that of the rule of the same name (names have no `/`)."""
+        return key_of(self.clock, self.name)
+
+    @property
+    def shelf(self) -> Shelf:
+        """Where it lies."""
+        return Shelf(self.clock, self.group)
+
+    @property
+    def marks(self) -> Marks:
+        """What its description tells."""
+        return Marks(self.owner, self.uid, self.retained)
+
     def pointing_at(self, definition_arn: str) -> "Schedule":
-        """This schedule, starting another revision."""
-        return replace(self, request={**self.request, "taskDefinition": definition_arn})
+        """This schedule, starting another revision; one that sends ticks starts none."""
+        return self if self.ticks else replace(self, request={**self.request, "taskDefinition": definition_arn})
 
     @property
     def definition_arn(self) -> str | None:
         """The revision that it starts."""
         return self.request.get("taskDefinition")
 
-    def to_scheduler(self) -> dict[str, Any]:
-        """The request of CreateSchedule and UpdateSchedule."""
-        return {
-            "Name": self.name,
-            "GroupName": self.group,
-            "Description": self._description(),
-            "ScheduleExpression": self.expression,
-            "ScheduleExpressionTimezone": self.time_zone,
-            "FlexibleTimeWindow": {"Mode": "OFF"},
-            "State": "ENABLED" if self.enabled else "DISABLED",
-            "ActionAfterCompletion": "NONE",
-            "Target": self._target() if self.edited_target is None else dict(self.edited_target),
-        }
 
-    def _description(self) -> str:
-        if self.owner is None:
-            return ""
-        return f"{_OWNER_MARK}{self.owner}{_UID_MARK}{self.uid or ''}{_RETAINED_MARK if self.retained else ''}"
-
-    def _target(self) -> dict[str, Any]:
-        target: dict[str, Any] = {
-            "Arn": RUN_TASK,
-            "RoleArn": self.role,
-            "Input": _text(_capitalised(self.request)),
-            "RetryPolicy": {"MaximumEventAgeInSeconds": MAXIMUM_AGE, "MaximumRetryAttempts": _RETRY_ATTEMPTS},
-        }
-        return target | ({"DeadLetterConfig": {"Arn": self.dead_letters}} if self.dead_letters else {})
+def key_of(clock: Clock, name: str) -> str:
+    """What tells a schedule of Scheduler from a rule of the same name."""
+    return name if clock == "Scheduler" else f"rule/{name}"
 
 
-def from_scheduler(answer: Mapping[str, Any]) -> Schedule:
-    """The schedule that GetSchedule answers. A stranger's, or one that someone edited, differs from any we want."""
-    target = answer["Target"]
-    owner, uid, retained = _marks_in(answer.get("Description", ""))
-    found = Schedule(
-        name=answer["Name"],
-        group=answer.get("GroupName", "default"),
-        expression=answer["ScheduleExpression"],
-        time_zone=answer.get("ScheduleExpressionTimezone", "UTC"),
-        enabled=answer.get("State", "ENABLED") == "ENABLED",
-        request=_request_in(target),
-        role=target["RoleArn"],
-        dead_letters=target.get("DeadLetterConfig", {}).get("Arn"),
-        owner=owner,
-        uid=uid,
-        retained=retained,
-    )
-    return found if _is_as_sent(found, answer) else replace(found, edited_target=target)
+def clock_of(arn: str | None) -> Clock:
+    """The clock of a schedule by its ARN, where it is known: `arn:aws:events:…:rule/…` is a rule's."""
+    return "Rule" if arn and arn.split(":")[2:3] == ["events"] else "Scheduler"
+
+
+def is_queue(arn: str) -> bool:
+    """Whether an ARN is that of an SQS queue: both clocks send ticks there."""
+    return arn.split(":")[2:3] == ["sqs"]
+
+
+def tick(owner: str, uid: str, slot: str) -> dict[str, Any]:
+    """What a schedule sends that leaves the launch to the operator. `slot` is the time that it was due, as AWS says it.
+
+    `owner` is `str` of an Owner.
+    """
+    return {TICK: {"owner": owner, "uid": uid, "slot": slot}}
 
 
 def run_task_request(
@@ -201,60 +231,3 @@ def _compute(placement: Placement) -> dict[str, Any]:
         {"capacityProvider": name, "weight": weight, "base": base} for name, weight, base in placement.providers
     ]
     return request | {"capacityProviderStrategy": strategy}
-
-
-def _capitalised(value: Any) -> Any:  # noqa: ANN401 - any JSON document
-    """Universal targets take PascalCase members; our requests hold no map whose keys are a user's."""
-    return _with_keys(value, lambda key: key[:1].upper() + key[1:])
-
-
-def _with_keys(value: Any, name: Any) -> Any:  # noqa: ANN401 - any JSON document
-    if isinstance(value, Mapping):
-        return {name(key): _with_keys(member, name) for key, member in value.items()}
-    if isinstance(value, list | tuple):
-        return [_with_keys(item, name) for item in value]
-    return value
-
-
-def _request_in(target: Mapping[str, Any]) -> dict[str, Any]:
-    if target["Arn"] != RUN_TASK:
-        return {}
-    try:
-        request = json.loads(target.get("Input", "{}"))
-    except ValueError:
-        return {}
-    return _with_keys(request, lambda key: key[:1].lower() + key[1:]) if isinstance(request, dict) else {}
-
-
-def _marks_in(description: str) -> tuple[str | None, str | None, bool]:
-    """Owner, UID and whether it is retained."""
-    if not description.startswith(_OWNER_MARK):
-        return None, None, False
-    retained = description.endswith(_RETAINED_MARK)
-    owner, _, uid = description.removeprefix(_OWNER_MARK).removesuffix(_RETAINED_MARK).partition(_UID_MARK)
-    return owner, uid or None, retained
-
-
-def _is_as_sent(found: Schedule, answer: Mapping[str, Any]) -> bool:
-    """Whether the members that we always send the same way, or never, are so."""
-    sent, target = found.to_scheduler(), answer["Target"]
-    return (
-        all(target.get(key) == sent["Target"][key] for key in ("Arn", "RetryPolicy"))
-        and _canonical(target.get("Input", "")) == sent["Target"]["Input"]
-        and answer.get("FlexibleTimeWindow", {}).get("Mode") == "OFF"
-        and answer.get("ActionAfterCompletion", "NONE") == "NONE"
-        and not any(answer.get(key) for key in ("StartDate", "EndDate", "KmsKeyArn"))
-        and not any(target[key] for key in target if key.endswith("Parameters"))  # of targets that are not universal
-    )
-
-
-def _canonical(text: str) -> str | None:
-    try:
-        return _text(json.loads(text))
-    except ValueError:
-        return None
-
-
-def _text(document: Any) -> str:  # noqa: ANN401 - any JSON document
-    """Neither `<` nor `>` may be escaped: Scheduler looks for its context attributes in the text as it stands."""
-    return json.dumps(document, sort_keys=True, separators=(",", ":"))

@@ -166,7 +166,14 @@ def _handled(task: Subject) -> dict[str, object]:
 
 def _schedules(settled: Settled) -> tuple[ScheduleStatus, ...]:
     return tuple(
-        ScheduleStatus(name=one.name, arn=arn, expression=one.expression, time_zone=one.time_zone, launch="Direct")
+        ScheduleStatus(
+            name=one.name,
+            arn=arn,
+            expression=one.expression,
+            time_zone=one.time_zone,
+            launch=one.launch,
+            launch_reason=settled.desired.launch_reason,
+        )
         for one, arn in zip(settled.desired.schedules, settled.schedule_arns, strict=True)
     )
 

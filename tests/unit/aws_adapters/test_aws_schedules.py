@@ -10,6 +10,7 @@ from backgroundtask.errors import Busy
 from backgroundtask.plan.changes import Found
 from backgroundtask.plan.names import Owner
 from backgroundtask.plan.schedule import Placement, Schedule, run_task_request
+from backgroundtask.plan.scheduler import to_scheduler
 from fixtures.wire import Wire
 
 OWNER = Owner("prod", "ns", "job")
@@ -64,7 +65,7 @@ def test_an_update_sends_the_whole_schedule_since_scheduler_forgets_what_is_left
     wire.says("UpdateSchedule", {"ScheduleArn": ARN})
 
     assert Schedules(wire.clients()).update(SCHEDULE) == ARN
-    assert sent_document(wire, "UpdateSchedule") == SCHEDULE.to_scheduler()
+    assert sent_document(wire, "UpdateSchedule") == to_scheduler(SCHEDULE)
 
 
 def test_a_repeated_write_carries_the_token_of_the_first(wire: Wire, monkeypatch: pytest.MonkeyPatch) -> None:

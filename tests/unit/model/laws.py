@@ -16,7 +16,7 @@ from backgroundtask.api.names import FINALIZER
 from backgroundtask.api.phases import ENDS
 from backgroundtask.kube.resource import RUNS, TASKS, Body, Resource
 from backgroundtask.plan.names import Owner
-from backgroundtask.plan.schedule import from_scheduler
+from backgroundtask.plan.scheduler import from_scheduler
 from fixtures.fake_account import family_of
 from fixtures.fake_process import INSTALLATION
 from fixtures.fake_world import GROUP, NAMESPACE, World

@@ -22,7 +22,8 @@ from backgroundtask.kube.resource import RUNS, TASKS, TEMPLATES
 from backgroundtask.plan.changes import plan
 from backgroundtask.plan.desired import desired
 from backgroundtask.plan.names import Owner
-from backgroundtask.plan.schedule import MAXIMUM_AGE, from_scheduler
+from backgroundtask.plan.schedule import MAXIMUM_AGE
+from backgroundtask.plan.scheduler import from_scheduler
 from fixtures.fake_account import family_of
 from fixtures.fake_process import INSTALLATION
 from fixtures.fake_world import EVENTS, GROUP, NAMESPACE, World, event
@@ -331,7 +332,7 @@ class Operations(RuleBasedStateMachine):
                 Holdings(process.context, metadata, site).observe(),
                 now=self.world.clock(),
                 retire_after=process.context.settings.retirement_age,
-                unscheduled_since=self.world.clock(),
+                unchanged_since=self.world.clock(),
                 in_use=frozenset(self._used()),
             )
             assert todo.is_empty, (name, todo)

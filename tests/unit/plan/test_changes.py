@@ -28,7 +28,8 @@ from backgroundtask.plan.changes import (
 )
 from backgroundtask.plan.desired import Site, desired
 from backgroundtask.plan.names import Owner
-from backgroundtask.plan.schedule import Schedule, from_scheduler
+from backgroundtask.plan.schedule import Schedule
+from backgroundtask.plan.scheduler import from_scheduler, to_scheduler
 from fixtures.objects import CLUSTER, TASK_UID, task, template
 
 OWNER = Owner("test", "reports", "nightly")
@@ -83,7 +84,7 @@ class Cloud:
 
 
 def reconcile(wanted: Desired, cloud: Cloud, *, in_use: frozenset[str] = frozenset()) -> Plan:
-    todo = plan(wanted, cloud.observe(), now=cloud.now, retire_after=HOUR, unscheduled_since=NOW, in_use=in_use)
+    todo = plan(wanted, cloud.observe(), now=cloud.now, retire_after=HOUR, unchanged_since=NOW, in_use=in_use)
     cloud.apply(todo)
     return todo
 
@@ -243,7 +244,7 @@ def test_suspend_holds_even_where_the_new_image_is_going_to_be_refused() -> None
         cloud.observe(),
         now=NOW,
         retire_after=HOUR,
-        unscheduled_since=NOW,
+        unchanged_since=NOW,
     )
 
     assert [step.after.enabled for step in todo.pause] == [False]
@@ -274,7 +275,7 @@ EDITS = {
 def edit(cloud: Cloud, change: Callable[[dict[str, Any]], None]) -> dict[str, Any]:
     """Do what somebody does in the AWS console to the only schedule; what AWS then holds."""
     ((name, found),) = cloud.schedules.items()
-    document = found.schedule.to_scheduler()
+    document = to_scheduler(found.schedule)
     change(document)
     cloud.schedules[name] = replace(found, schedule=from_scheduler(document))
     return document
@@ -351,9 +352,9 @@ def test_an_edited_schedule_is_switched_off_as_aws_accepted_it(change: Callable[
     document = edit(cloud, change)
     unseen = wish(image="a:2", suspend=True)
 
-    (step,) = plan(unseen, cloud.observe(), now=NOW, retire_after=HOUR, unscheduled_since=NOW).pause
+    (step,) = plan(unseen, cloud.observe(), now=NOW, retire_after=HOUR, unchanged_since=NOW).pause
 
-    off = step.after.to_scheduler()
+    off = to_scheduler(step.after)
     assert off["State"] == "DISABLED"
     assert all(off[key] == document[key] for key in ("Target", "ScheduleExpression", "Description"))
     assert (step,) == pause(cloud.observe(), str(OWNER))

@@ -10,9 +10,11 @@ from hypothesis import strategies as st
 from backgroundtask.errors import Rejected
 from backgroundtask.plan.changes import Desired
 from backgroundtask.plan.definition import Logs
-from backgroundtask.plan.desired import Site, desired, logs, refuse_namespace, schedule_group, too_late_at
+from backgroundtask.plan.desired import Site, desired, logs, refuse_namespace, schedule_group
+from backgroundtask.plan.firing import too_late_at
 from backgroundtask.plan.names import Owner
 from backgroundtask.plan.schedule import Placement
+from backgroundtask.plan.scheduler import to_scheduler
 from fixtures.objects import ACCOUNT, CLUSTER, REGION, TASK_UID, task, template
 
 OWNER = Owner("test", "reports", "nightly")
@@ -106,7 +108,7 @@ def test_day_of_month_or_day_of_week_are_two_schedules_that_launch_with_one_requ
 
     assert (first.name, second.name) == OWNER.schedule_names
     assert [first.expression, second.expression] == ["cron(0 3 1 * ? *)", "cron(0 3 ? * MON *)"]
-    assert first.to_scheduler()["Target"] == second.to_scheduler()["Target"]
+    assert to_scheduler(first)["Target"] == to_scheduler(second)["Target"]
 
 
 def test_without_cron_there_is_no_schedule() -> None:

@@ -14,15 +14,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from backgroundtask.plan.names import Owner
-from backgroundtask.plan.schedule import (
-    MAXIMUM_AGE,
-    RUN_TASK,
-    SCHEDULED_TIME,
-    Placement,
-    Schedule,
-    from_scheduler,
-    run_task_request,
-)
+from backgroundtask.plan.schedule import MAXIMUM_AGE, Placement, Schedule, run_task_request
+from backgroundtask.plan.scheduler import RUN_TASK, SCHEDULED_TIME, from_scheduler, to_scheduler
 
 OWNER = Owner("prod", "reports", "nightly")
 REVISION = "arn:aws:ecs:eu-west-1:123456789012:task-definition/bgt_prod_reports_nightly:7"
@@ -97,7 +90,7 @@ def input_of(document: Mapping[str, Any]) -> dict[str, Any]:
 
 def edited(path: str, value: Any) -> dict[str, Any]:
     """What GetSchedule answers after somebody set a member of SCHEDULE, or took it away (None)."""
-    document = json.loads(json.dumps(SCHEDULE.to_scheduler()))
+    document = json.loads(json.dumps(to_scheduler(SCHEDULE)))
     *parents, last = path.split(".")
     place = document
     for part in parents:
@@ -109,16 +102,16 @@ def edited(path: str, value: Any) -> dict[str, Any]:
 
 
 def with_input(change: Mapping[str, Any]) -> dict[str, Any]:
-    return edited("Target.Input", json.dumps({**input_of(SCHEDULE.to_scheduler()), **change}))
+    return edited("Target.Input", json.dumps({**input_of(to_scheduler(SCHEDULE)), **change}))
 
 
 @given(schedules)
 def test_what_scheduler_was_sent_reads_back_as_it_was(schedule: Schedule) -> None:
-    assert from_scheduler(schedule.to_scheduler()) == schedule
+    assert from_scheduler(to_scheduler(schedule)) == schedule
 
 
 def test_scheduler_is_sent_the_whole_document() -> None:
-    document = SCHEDULE.to_scheduler()
+    document = to_scheduler(SCHEDULE)
 
     validate_parameters(document, shape("scheduler", "CreateSchedule"))
     assert {key: value for key, value in document.items() if key != "Target"} == {
@@ -147,15 +140,15 @@ def test_the_longest_owner_fits_the_description() -> None:
     longest = Owner("i" * 16, "n" * 63, "t" * 52)
     schedule = replace(SCHEDULE, name=longest.schedule_name(1), owner=str(longest), uid="u" * 36)
 
-    validate_parameters(schedule.to_scheduler(), shape("scheduler", "UpdateSchedule"))
+    validate_parameters(to_scheduler(schedule), shape("scheduler", "UpdateSchedule"))
 
 
 def test_a_schedule_without_a_dead_letter_queue_names_none() -> None:
-    assert "DeadLetterConfig" not in replace(SCHEDULE, dead_letters=None).to_scheduler()["Target"]
+    assert "DeadLetterConfig" not in to_scheduler(replace(SCHEDULE, dead_letters=None))["Target"]
 
 
 def test_the_input_is_the_request_in_the_pascal_case_of_universal_targets() -> None:
-    assert input_of(SCHEDULE.to_scheduler()) == {
+    assert input_of(to_scheduler(SCHEDULE)) == {
         "Cluster": PLACEMENT.cluster,
         "TaskDefinition": REVISION,
         "Count": 1,
@@ -189,13 +182,13 @@ def test_the_input_is_the_request_in_the_pascal_case_of_universal_targets() -> N
 
 
 def test_context_attributes_stand_in_the_input_as_scheduler_looks_for_them() -> None:
-    text = SCHEDULE.to_scheduler()["Target"]["Input"]
+    text = to_scheduler(SCHEDULE)["Target"]["Input"]
 
     assert text.count("<aws.scheduler.scheduled-time>") == 2
 
 
 def test_nothing_in_the_input_differs_between_two_attempts_at_one_slot() -> None:
-    text = SCHEDULE.to_scheduler()["Target"]["Input"]
+    text = to_scheduler(SCHEDULE)["Target"]["Input"]
 
     assert text.count("<") == text.count(SCHEDULED_TIME), "execution-id and attempt-number are new for each attempt"
 
@@ -255,7 +248,7 @@ def test_whatever_somebody_edits_in_the_request_differs_from_what_we_want(change
 
 
 def test_the_form_of_the_input_is_no_difference() -> None:
-    members = dict(reversed(input_of(SCHEDULE.to_scheduler()).items()))
+    members = dict(reversed(input_of(to_scheduler(SCHEDULE)).items()))
 
     found = from_scheduler(edited("Target.Input", json.dumps(members, indent=2)))
 
@@ -265,7 +258,7 @@ def test_the_form_of_the_input_is_no_difference() -> None:
 @pytest.mark.parametrize("key", ["State", "ScheduleExpressionTimezone", "GroupName"])
 def test_a_member_that_is_left_out_has_the_value_that_scheduler_gives_it(key: str) -> None:
     plain = replace(SCHEDULE, time_zone="UTC", group="default")
-    document = {name: value for name, value in plain.to_scheduler().items() if name != key}
+    document = {name: value for name, value in to_scheduler(plain).items() if name != key}
 
     assert from_scheduler(document) == plain
 
@@ -278,7 +271,7 @@ def test_a_schedule_whose_document_lacks_what_is_none_by_default_is_not_edited()
     ("path", "value"),
     [
         ("Target.Arn", "arn:aws:scheduler:::aws-sdk:sqs:sendMessage"),
-        ("Target", {**SCHEDULE.to_scheduler()["Target"], "Arn": PLACEMENT.cluster, "Input": "{}"}),
+        ("Target", {**to_scheduler(SCHEDULE)["Target"], "Arn": PLACEMENT.cluster, "Input": "{}"}),
         ("Target.Input", "not JSON"),
         ("Target.RetryPolicy", {"MaximumEventAgeInSeconds": 86400, "MaximumRetryAttempts": 185}),
         ("FlexibleTimeWindow", {"Mode": "FLEXIBLE", "MaximumWindowInMinutes": 15}),
@@ -287,7 +280,7 @@ def test_a_schedule_whose_document_lacks_what_is_none_by_default_is_not_edited()
 def test_an_edited_schedule_can_be_switched_off_as_aws_has_accepted_it(path: str, value: Any) -> None:
     document = edited(path, value)
 
-    off = replace(from_scheduler(document), enabled=False).to_scheduler()
+    off = to_scheduler(replace(from_scheduler(document), enabled=False))
 
     assert off["State"] == "DISABLED"
     assert off["Target"] == document["Target"]
@@ -297,7 +290,7 @@ def test_an_edited_schedule_can_be_switched_off_as_aws_has_accepted_it(path: str
 def test_a_schedule_that_was_edited_to_start_late_can_be_switched_off_after_that_day() -> None:
     past = edited("StartDate", datetime(2020, 1, 1, tzinfo=UTC))
 
-    off = replace(from_scheduler(past), enabled=False).to_scheduler()
+    off = to_scheduler(replace(from_scheduler(past), enabled=False))
 
     assert "StartDate" not in off, "Scheduler refuses one that lies more than five minutes back"
 
@@ -331,11 +324,11 @@ def test_two_attempts_at_one_slot_are_one_request() -> None:
 
 def test_a_late_launch_is_to_the_letter_what_the_schedule_would_have_sent() -> None:
     slot = "2026-11-21T03:00:00Z"
-    fired = SCHEDULE.to_scheduler()["Target"]["Input"].replace(SCHEDULED_TIME, slot)
+    fired = to_scheduler(SCHEDULE)["Target"]["Input"].replace(SCHEDULED_TIME, slot)
 
     late = replace(SCHEDULE, request=request(slot=slot, token=f"{OWNER.token_prefix}{slot}"))
 
-    assert late.to_scheduler()["Target"]["Input"] == fired
+    assert to_scheduler(late)["Target"]["Input"] == fired
 
 
 @pytest.mark.parametrize(
@@ -376,4 +369,4 @@ def test_the_default_network_is_private() -> None:
 
 
 def test_the_target_is_the_one_that_knows_client_tokens() -> None:
-    assert SCHEDULE.to_scheduler()["Target"]["Arn"] == RUN_TASK == "arn:aws:scheduler:::aws-sdk:ecs:runTask"
+    assert to_scheduler(SCHEDULE)["Target"]["Arn"] == RUN_TASK == "arn:aws:scheduler:::aws-sdk:ecs:runTask"
