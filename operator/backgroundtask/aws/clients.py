@@ -101,6 +101,12 @@ class Clients:
         config = partial(self._config, self._attempts)
         return self._once("logs", lambda: self._session.client("logs", region_name=self.region, config=config()))
 
+    @property
+    def ecr(self) -> BaseClient:
+        """Amazon ECR; `aws.ecr` knows its operations."""
+        config = partial(self._config, self._attempts)
+        return self._once("ecr", lambda: self._session.client("ecr", region_name=self.region, config=config()))
+
     def _config(self, attempts: int, *, also: int = 0, read: int = _READ) -> Config:
         """Made with a client only: it takes as long as a tenth of a call."""
         return config_of(threads=self._threads + also, attempts=attempts, read=read)
