@@ -4,13 +4,16 @@ Only this package knows boto3. It judges nothing: what is wanted, and what a dif
 """
 
 from backgroundtask.aws.cloud import Cloud, Clouds
+from backgroundtask.aws.ecr import Repositories
 from backgroundtask.aws.ecs import Cluster, Ecs
 from backgroundtask.aws.launching import Known, Launched, NotStarted, Started
 from backgroundtask.aws.line import Urgency
+from backgroundtask.aws.log_events import Line, LogEvents, Page
 from backgroundtask.aws.logs import LogGroups
 from backgroundtask.aws.pacing import Pace, Pacing, urgency
 from backgroundtask.aws.queues import Message, QueueFacts, Queues
 from backgroundtask.aws.rates import DOCUMENTED, Rates, rates_of
+from backgroundtask.aws.rules import Rules
 from backgroundtask.aws.schedules import Group, Schedules
 from backgroundtask.aws.tasks import Malformed, task_of
 
@@ -23,15 +26,20 @@ __all__ = [
     "Group",
     "Known",
     "Launched",
+    "Line",
+    "LogEvents",
     "LogGroups",
     "Malformed",
     "Message",
     "NotStarted",
     "Pace",
     "Pacing",
+    "Page",
     "QueueFacts",
     "Queues",
     "Rates",
+    "Repositories",
+    "Rules",
     "Schedules",
     "Started",
     "Urgency",

@@ -1,4 +1,4 @@
-"""AWS as the operator sees it: for each region and identity the four services that it works on.
+"""AWS as the operator sees it: for each region and identity the services that it works on.
 
 One `Clouds` per process. A LaunchTemplate's role is assumed with the external id `<installation>/<template>`, so that a
 role that trusts one template of one installation serves no other (AWS IAM, "The confused deputy problem").
@@ -19,14 +19,18 @@ from botocore.credentials import (
 )
 from botocore.exceptions import NoCredentialsError
 
+from backgroundtask.api.template import Clock
 from backgroundtask.aws.clients import Clients, OnCall, config_of, session_on
+from backgroundtask.aws.ecr import Repositories
 from backgroundtask.aws.ecs import Ecs
 from backgroundtask.aws.errors import translated
 from backgroundtask.aws.fencing import BeforeWrite, fence
+from backgroundtask.aws.log_events import LogEvents
 from backgroundtask.aws.logs import LogGroups
 from backgroundtask.aws.models import terse_loader
 from backgroundtask.aws.pacing import Pace, Pacing
 from backgroundtask.aws.queues import Queues
+from backgroundtask.aws.rules import Rules
 from backgroundtask.aws.schedules import Schedules
 
 
@@ -39,9 +43,16 @@ class Cloud:
 
     ecs: Ecs
     schedules: Schedules
+    rules: Rules
     queues: Queues
     logs: LogGroups
+    log_events: LogEvents
+    repositories: Repositories
     pace: Pace
+
+    def on(self, clock: Clock) -> Schedules | Rules:
+        """What keeps schedules of a clock: both take and answer the same."""
+        return self.schedules if clock == "Scheduler" else self.rules
 
 
 class Clouds:
@@ -95,8 +106,11 @@ class Clouds:
         return Cloud(
             ecs=Ecs(clients),
             schedules=Schedules(clients),
+            rules=Rules(clients),
             queues=Queues(clients),
             logs=LogGroups(clients),
+            log_events=LogEvents(clients),
+            repositories=Repositories(clients),
             pace=pace,
         )
 

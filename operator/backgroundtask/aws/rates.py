@@ -70,8 +70,29 @@ CATEGORIES = (
     _category(
         "ScheduleGroups", "scheduler", "CreateScheduleGroup GetScheduleGroup ListTagsForResource TagResource", 10, 10
     ),
+    # EventBridge User Guide, "Quotas": 50 a second for all APIs but PutEvents, as it said for years; taken together.
+    _category(
+        "Rules",
+        "eventbridge",
+        "PutRule PutTargets RemoveTargets DeleteRule DescribeRule ListTargetsByRule ListRules "
+        "ListTagsForResource TagResource",
+        50,
+        50,
+    ),
+    # Amazon ECR User Guide, "Amazon ECR service quotas", has numbers for pushing and pulling only, the least of them
+    # 10 a second (PutImage); these are taken for no better.
+    _category(
+        "Repositories",
+        "ecr",
+        "CreateRepository DescribeRepositories ListTagsForResource TagResource "
+        "PutImageScanningConfiguration GetLifecyclePolicy PutLifecyclePolicy DeleteLifecyclePolicy DeleteRepository",
+        10,
+        10,
+    ),
     # CloudWatch Logs User Guide, "CloudWatch Logs quotas": DescribeLogGroups; the others as it.
     _category("LogGroups", "cloudwatch-logs", "DescribeLogGroups CreateLogGroup PutRetentionPolicy", 10, 10),
+    # AWS General Reference, "Amazon CloudWatch Logs endpoints and quotas": 10 a second in most regions, not to be raised.
+    _category("LogEvents", "cloudwatch-logs", "GetLogEvents", 10, 10),
 )
 """All that is paced, with what AWS allows an account whose quotas nobody has raised."""
 
@@ -82,8 +103,9 @@ DOCUMENTED: Rates = MappingProxyType({one.name: one.rate.below for one in CATEGO
 """A step below what AWS documents."""
 
 _BY_OPERATION = {(one.service, operation): one for one in CATEGORIES for operation in one.operations}
-_TWICE = frozenset({"TagResource"})  # operations of two services: their buckets are named by the category only
-_BY_NAME = {word: one for one in CATEGORIES for word in (one.name, *(one.operations - _TWICE))}
+# Operations of several services: their buckets are named by the category only.
+_SHARED = frozenset({"TagResource", "ListTagsForResource"})
+_BY_NAME = {word: one for one in CATEGORIES for word in (one.name, *(one.operations - _SHARED))}
 
 
 def category_of(service: str, operation: str) -> Category | None:

@@ -117,6 +117,7 @@ ABOUT_THE_REQUEST: tuple[Refusal, ...] = (
             ("InvalidCluster", "ECS", "the name of the cluster", "DescribeClusters"),
             ("InvalidScheduleGroup", "EventBridge Scheduler", "the schedule group", " ".join(GROUPS)),
             ("InvalidLogGroup", "CloudWatch Logs", "the log group or its retention", " ".join(LOG_GROUPS)),
+            ("InvalidLogStream", "CloudWatch Logs", "the log stream, or where to go on in it", "GetLogEvents"),
             ("InvalidQueue", "SQS", "the queue", "GetQueueUrl GetQueueAttributes"),
             ("InvalidRole", "STS", "the role to assume", " ".join(STS)),
         )

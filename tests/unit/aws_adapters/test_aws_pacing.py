@@ -8,7 +8,20 @@ from typing import Any
 
 import pytest
 
-from backgroundtask.aws import Cloud, Ecs, LogGroups, Pacing, Queues, Rates, Schedules, Urgency, rates_of, urgency
+from backgroundtask.aws import (
+    Cloud,
+    Ecs,
+    LogEvents,
+    LogGroups,
+    Pacing,
+    Queues,
+    Rates,
+    Repositories,
+    Schedules,
+    Urgency,
+    rates_of,
+    urgency,
+)
 from backgroundtask.aws.rates import STEP
 from backgroundtask.errors import Busy, Paced
 from fixtures.wire import REGION, Wire
@@ -65,7 +78,13 @@ def paced(wire: Wire, time: Time, told: Told) -> Callable[[str], tuple[Cloud, Pa
         pace = pacing.of("", REGION)
         clients = wire.clients(pace=pace, attempts=attempts)
         cloud = Cloud(
-            ecs=Ecs(clients), schedules=Schedules(clients), queues=Queues(clients), logs=LogGroups(clients), pace=pace
+            ecs=Ecs(clients),
+            schedules=Schedules(clients),
+            queues=Queues(clients),
+            logs=LogGroups(clients),
+            log_events=LogEvents(clients),
+            repositories=Repositories(clients),
+            pace=pace,
         )
         return cloud, pacing
 

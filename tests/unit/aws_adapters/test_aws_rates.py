@@ -32,7 +32,7 @@ def test_every_other_operation_names_its_bucket() -> None:
     operations = [(one, operation) for one in CATEGORIES for operation in one.operations]
     twice = {name for name, count in Counter(operation for _, operation in operations).items() if count > 1}
 
-    assert twice == {"TagResource"}
+    assert twice == {"TagResource", "ListTagsForResource"}
     for category, operation in operations:
         if operation not in twice:
             assert rates_of(f"{operation}=4/2")[category.name] == Rate(3, 2 * STEP)
