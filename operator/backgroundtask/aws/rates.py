@@ -91,7 +91,7 @@ CATEGORIES = (
     ),
     # CloudWatch Logs User Guide, "CloudWatch Logs quotas": DescribeLogGroups; the others as it.
     _category("LogGroups", "cloudwatch-logs", "DescribeLogGroups CreateLogGroup PutRetentionPolicy", 10, 10),
-    # AWS General Reference, "Amazon CloudWatch Logs endpoints and quotas": 10 a second in most regions, not to be raised.
+    # AWS General Reference, "Amazon CloudWatch Logs endpoints and quotas": 10 in most regions, and not to be raised.
     _category("LogEvents", "cloudwatch-logs", "GetLogEvents", 10, 10),
 )
 """All that is paced, with what AWS allows an account whose quotas nobody has raised."""
