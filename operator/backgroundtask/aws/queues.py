@@ -8,6 +8,7 @@ import json
 import threading
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from backgroundtask.aws.clients import LONGEST_POLL, Clients
@@ -29,6 +30,7 @@ class Message:
     receipt: str
     body: str = field(repr=False)  # a tenant's text
     attributes: Mapping[str, str] = field(default_factory=dict, repr=False)  # as text, those of the sender
+    sent_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -114,6 +116,7 @@ class Queues:
             WaitTimeSeconds=wait_seconds,
             MaxNumberOfMessages=most,
             MessageAttributeNames=["All"],
+            MessageSystemAttributeNames=["SentTimestamp"],
         )
         return [_message(one) for one in answer.get("Messages", [])]
 
@@ -165,7 +168,13 @@ def _message(message: "MessageTypeDef") -> Message:
         receipt=message["ReceiptHandle"],
         body=message["Body"],
         attributes={name: value.get("StringValue", "") for name, value in message.get("MessageAttributes", {}).items()},
+        sent_at=_moment(message.get("Attributes", {}).get("SentTimestamp")),
     )
+
+
+def _moment(milliseconds: str | None) -> datetime | None:
+    """SQS API, ReceiveMessage, SentTimestamp: "epoch time in milliseconds"."""
+    return datetime.fromtimestamp(int(milliseconds) / 1000, UTC) if milliseconds else None
 
 
 def _batches(receipts: Sequence[str]) -> Iterator[Sequence[str]]:

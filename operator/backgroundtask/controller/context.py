@@ -9,10 +9,11 @@ from datetime import UTC, datetime
 from backgroundtask.api.metadata import ObjectMeta
 from backgroundtask.api.parsing import parse_template, read_template_status
 from backgroundtask.aws import Cloud, Clouds, Urgency
+from backgroundtask.controller.drains import Drains
 from backgroundtask.controller.keys import Inbox, Key, ResyncKey, TaskKey
 from backgroundtask.controller.settings import Settings
 from backgroundtask.controller.workqueue import Priority, WorkQueue
-from backgroundtask.errors import Blocked, Busy, Expected, Paced
+from backgroundtask.errors import Blocked, Busy, Expected, Paced, Rejected
 from backgroundtask.kube.cache import Cache
 from backgroundtask.kube.client import Kube
 from backgroundtask.kube.events import Recorder
@@ -44,6 +45,7 @@ class Context:
     cluster_uid: str
     queue: WorkQueue[Key] = field(default_factory=WorkQueue)
     inbox: Inbox = field(default_factory=Inbox)
+    drains: Drains = field(default_factory=Drains)
     now: Callable[[], datetime] = _now
     is_leading: Callable[[], bool] = lambda: True
 
@@ -88,6 +90,16 @@ class Context:
             share=key.namespace if isinstance(key, TaskKey) else "",
             urgency=Urgency.RESYNC if is_idle else Urgency.CHANGE,
         )
+
+    def drained(self, template: str) -> datetime | None:
+        """The moment up to which all that ECS told of a LaunchTemplate's tasks is stored; None where none is known."""
+        raw = self.cache.template(template)
+        if raw is None:
+            return None
+        try:
+            return self.drains.until(parse_template(raw).spec.queues.events)
+        except Rejected:  # its reconciler says so
+            return None
 
     def cloud(self, site: Site) -> Cloud:
         """AWS as a LaunchTemplate's tasks see it: its region, its role."""

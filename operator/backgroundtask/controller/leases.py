@@ -20,6 +20,8 @@ class Leases:
     def __init__(self, most: int, *, clock: Callable[[], float] = time.monotonic) -> None:
         self._most = most
         self._clock = clock
+        self._hidden_until: float | None = None  # the end of the last lease of what comes again; None: not known yet
+        self._unsettled = 0
         self._changed = threading.Condition()
         self._held: dict[
             str, tuple[str, float]
@@ -29,6 +31,8 @@ class Leases:
         """Messages were received, and are ours for `seconds`. One that came again takes no second place."""
         with self._changed:
             end = self._clock() + seconds
+            if self._hidden_until is None:  # what an earlier reader received is hidden for as long
+                self._hidden_until = end
             for message in messages:
                 self._held.pop(message.id, None)
                 self._held[message.id] = (message.receipt, end)
@@ -40,13 +44,37 @@ class Leases:
             self._changed.notify_all()
         return receipt
 
-    def give_up(self, message: Message) -> None:
-        """The message is nobody's here until it comes again; if it has come again already, that one stays ours."""
+    def give_up(self, message: Message, *, is_readable: bool = True) -> None:
+        """The message is nobody's here until it comes again; if it has come again already, that one stays ours.
+
+        One that nobody can read tells nothing, however often it comes.
+        """
         with self._changed:
-            receipt, _ = self._held.get(message.id, ("", 0.0))
+            receipt, end = self._held.get(message.id, ("", 0.0))
             if receipt == message.receipt:
                 del self._held[message.id]
+                if is_readable:
+                    self._unsettled += 1
+                    self._hidden_until = max(end, self._hidden_until or end)
                 self._changed.notify_all()
+
+    @property
+    def unsettled(self) -> int:
+        """How many messages were let go without an answer, though they tell something, and come again."""
+        with self._changed:
+            self._forget_the_late()
+            return self._unsettled
+
+    def held(self) -> frozenset[str]:
+        """The ids of what is ours."""
+        with self._changed:
+            self._forget_the_late()
+            return frozenset(self._held)
+
+    def may_hide_any(self) -> bool:
+        """Whether a message may be hidden from everybody that is not ours: a receive would not show it."""
+        with self._changed:
+            return self._hidden_until is None or self._clock() < self._hidden_until
 
     def wait_for_room(self, timeout: float) -> bool:
         """Whether more may be received; False after `timeout` seconds without room."""
@@ -70,4 +98,5 @@ class Leases:
             if end > now:
                 return
             del self._held[first]
+            self._unsettled += 1
             metrics.MESSAGES.labels("late").inc()

@@ -1,23 +1,29 @@
-"""What the messages of the two queues mean: task events become deliveries, dead letters become warnings.
+"""What the messages of the two queues mean: ECS tasks that were seen, and slots that somebody has to look at.
 
 `events` brings ECS' "Task State Change" (Amazon ECS Developer Guide, "Handling events"): at least once, in any order,
 without tags; the task it is for is told by its family and by two variables that the launch put into its overrides.
-`ticks` brings launches that EventBridge Scheduler gave up. A dead letter means "look", never "missed".
+`ticks` brings slots that the operator is to launch, and launches that EventBridge gave up: the request that Scheduler
+was to make, or the event of a rule. A dead letter means "look", never "missed". Whoever stored what is told answers it.
 """
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from dataclasses import replace
 from typing import Any
 
+from backgroundtask.api.names import ENV_SCHEDULED_TIME, ENV_TASK_UID
+from backgroundtask.api.parsing import read_task_status
 from backgroundtask.aws import Cloud, Malformed, Message, task_of
 from backgroundtask.controller import metrics
 from backgroundtask.controller.context import Context, log
-from backgroundtask.controller.keys import Delivery, TaskKey
+from backgroundtask.controller.keys import Delivery, GivenUp, TaskKey, Tick
 from backgroundtask.kube.resource import TASKS, Ref
-from backgroundtask.plan.names import owner_of_definition
+from backgroundtask.plan.names import Owner, owner_of_definition, owner_of_mark, slot_of
 from backgroundtask.plan.outcome import Task, plain
+from backgroundtask.plan.schedule import TICK
 
 STATE_CHANGE = "ECS Task State Change"
+SCHEDULED_EVENT = "Scheduled Event"
 
 
 class Events:
@@ -60,36 +66,87 @@ class Events:
         return described.get(task.arn, task)
 
 
-class DeadLetters:
-    """The taker of the queue `ticks`."""
+class Ticks:
+    """The taker of the queue `ticks`: slots that the operator is to launch, and launches that AWS gave up."""
 
     def __init__(self, context: Context) -> None:
         self._context = context
 
     def take(self, message: Message, stored: Callable[[], None], dropped: Callable[[], None]) -> None:
-        """Warn on the task that EventBridge Scheduler could not start.
+        """Deliver what is told of a slot to whoever works on its BackgroundTask.
 
         Raises:
-            Malformed: it is not the request of a launch.
+            Malformed: it is neither a tick, nor what a schedule or a rule of this installation was to send.
         """
-        del dropped  # nothing here waits
-        owner = owner_of_definition(str(_document(message).get("TaskDefinition", "")))
+        document = _document(message)
+        key, said = self._told(document)
+        if "ERROR_CODE" in message.attributes or not isinstance(said, Tick):
+            self._warn(key, message.attributes)
+        if said is None:
+            stored()
+            return
+        self._context.inbox.put(key, [replace(said, stored=stored, dropped=dropped)])
+        self._context.queue.add(key)
+
+    def _told(self, document: Mapping[str, Any]) -> tuple[TaskKey, Tick | GivenUp | None]:
+        if document.get("detail-type") == SCHEDULED_EVENT:
+            return self._of_rule(document)
+        return self._of_tick(document) if TICK in document else self._of_request(document)
+
+    def _of_tick(self, document: Mapping[str, Any]) -> tuple[TaskKey, Tick]:
+        told = document[TICK]
+        if not isinstance(told, dict):
+            raise Malformed("its tick is not a JSON object")
+        key = self._key(owner_of_mark(str(told.get("owner"))))
+        slot = slot_of(str(told.get("slot")))
+        if slot is None:
+            raise Malformed("its tick names no slot")
+        return key, Tick(slot, str(told.get("uid")))
+
+    def _of_request(self, document: Mapping[str, Any]) -> tuple[TaskKey, GivenUp | None]:
+        """The launch of a schedule. One that names no slot, as older schedules did, is only told of."""
+        key = self._key(owner_of_definition(str(document.get("TaskDefinition", ""))))
+        told = _environment(document)
+        slot = slot_of(told.get(ENV_SCHEDULED_TIME, ""))
+        return key, None if slot is None else GivenUp(slot, told.get(ENV_TASK_UID, ""))
+
+    def _of_rule(self, event: Mapping[str, Any]) -> tuple[TaskKey, Tick | GivenUp]:
+        """An event of a rule that its target refused: it names the rule, and when it was (EventBridge User Guide)."""
+        slot, rules = slot_of(str(event.get("time"))), event.get("resources")
+        if slot is None or not isinstance(rules, list):
+            raise Malformed("its event names no time or no rule")
+        for namespace, name in self._context.cache.keys(TASKS):
+            raw = self._context.cache.task(namespace, name) or {}
+            launch = next((one.launch for one in read_task_status(raw).schedules if one.arn in rules), None)
+            if launch is not None:
+                kind = Tick if launch == "Queue" else GivenUp
+                return TaskKey(namespace, name), kind(slot, str(raw["metadata"]["uid"]))
+        raise Malformed("it is the event of a rule that no task here has")
+
+    def _key(self, owner: Owner | None) -> TaskKey:
         if owner is None or owner.installation != self._context.settings.installation:
-            raise Malformed("it names no task definition of this installation")
-        raw = self._context.cache.task(owner.namespace, owner.name)
-        code = message.attributes.get("ERROR_CODE", "no code")
-        why = plain(f"{code}: {message.attributes.get('ERROR_MESSAGE', 'no message')}")
+            raise Malformed("it names no task of this installation")
+        return TaskKey(owner.namespace, owner.name)
+
+    def _warn(self, key: TaskKey, said: Mapping[str, str]) -> None:
+        """Tell on the task what AWS could not do (EventBridge User Guide, "Using dead-letter queues": ERROR_CODE)."""
+        why = plain(f"{said.get('ERROR_CODE', 'no code')}: {said.get('ERROR_MESSAGE', 'no message')}")
         metrics.MESSAGES.labels("undelivered").inc()
-        task = f"{owner.namespace}/{owner.name}"
-        log.warning("Background task execution failed for taskID=%s err=%s", task, why, extra={"task": task})
-        if raw is not None:
-            self._context.recorder.emit(
-                Ref.of(TASKS, raw),
-                type="Warning",
-                reason="FailedCreate",
-                message=f"EventBridge Scheduler could not start the ECS task: {why}",
-            )
-        stored()
+        log.warning("Background task execution failed for taskID=%s err=%s", key, why, extra={"task": str(key)})
+        raw = self._context.cache.task(key.namespace, key.name)
+        if raw is None:
+            return
+        message = f"EventBridge could not start the run of a slot: {why}"
+        self._context.recorder.emit(Ref.of(TASKS, raw), type="Warning", reason="FailedCreate", message=message)
+
+
+def _environment(request: Mapping[str, Any]) -> dict[str, str]:
+    """What a RunTask request, as Scheduler sends it, tells our container."""
+    try:
+        [container] = request["Overrides"]["ContainerOverrides"]
+        return {str(one["Name"]): str(one["Value"]) for one in container["Environment"]}
+    except (KeyError, TypeError, ValueError):
+        return {}
 
 
 def _document(message: Message) -> dict[str, Any]:

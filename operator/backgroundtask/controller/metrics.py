@@ -37,6 +37,21 @@ AWS_PACED = Counter(
 )
 AWS_SECONDS = Histogram("bgt_aws_call_seconds", "Seconds of a call to AWS.", ["operation"], registry=REGISTRY)
 DUPLICATES = Counter("bgt_duplicate_tasks_total", "ECS tasks beyond the first for one slot.", registry=REGISTRY)
+SLOTS = Counter(
+    "bgt_slots_total",
+    "Runs that were made for slots of schedules, by what told of the slot first: task (its ECS task), tick, deadletter "
+    "(Scheduler gave it up), watchdog (nobody). Each ends once: they are the runs of trigger schedule.",
+    ["told_by"],
+    registry=REGISTRY,
+)
+for _teller in ("task", "tick", "deadletter", "watchdog"):
+    SLOTS.labels(_teller)
+SLOTS_UNACCOUNTED = Gauge(
+    "bgt_slots_unaccounted",
+    "Slots of schedules that have no run though it is past time to have looked for them, at the last look at all "
+    "tasks: 0 where all is well.",
+    registry=REGISTRY,
+)
 MESSAGES = Counter(
     "bgt_messages_total",
     "Messages of the queues: stored, dropped (of no task that we know), malformed (left to the poison queue), "

@@ -10,10 +10,12 @@ import queue
 import threading
 import time
 from collections.abc import Callable, Sequence
+from datetime import UTC, datetime
 
 from backgroundtask.aws import Cloud, Malformed, Message
 from backgroundtask.controller import metrics
 from backgroundtask.controller.context import log
+from backgroundtask.controller.drains import Drain
 from backgroundtask.controller.leases import Leases
 from backgroundtask.errors import Busy, Expected
 
@@ -30,15 +32,30 @@ Take = Callable[[Message, Callable[[], None], Callable[[], None]], None]
 where it is given up and left to come again. Raises Malformed or Expected."""
 
 
+def _nobody_asks(_: datetime) -> None:
+    """How far the queue was drained decides nothing."""
+
+
 class Reader:
     """Two threads for one queue: one receives, one deletes. `assure` raises Expected while nothing should be read."""
 
-    def __init__(self, cloud: Cloud, arn: str, take: Take, assure: Callable[[], None]) -> None:
+    def __init__(
+        self,
+        cloud: Cloud,
+        arn: str,
+        take: Take,
+        assure: Callable[[], None],
+        *,
+        on_drained: Callable[[datetime], None] = _nobody_asks,
+    ) -> None:
+        """`on_drained` is told up to which moment all that was sent is stored."""
         self.cloud = cloud
+        self._on_drained = on_drained
         self._arn, self._take, self._assure = arn, take, assure
         self._stopping = threading.Event()
         self._stored: queue.SimpleQueue[Message | None] = queue.SimpleQueue()
         self._leases = Leases(_MOST_UNDER_WAY)
+        self._drain = Drain(self._leases, clock=time.monotonic)
         self._lease: int | None = None  # seconds; asked for once: a lease that is somewhat off loses nothing
         self._had_room = True
         name = arn.rpartition(":")[2]
@@ -91,13 +108,19 @@ class Reader:
         queues = self.cloud.queues
         if self._lease is None:
             self._lease = queues.describe(self._arn).visibility_timeout
-        messages = queues.receive(queues.url(self._arn), wait_seconds=_POLL)
+        url = queues.url(self._arn)
+        self._drain.begin(datetime.now(UTC))
+        messages = queues.receive(url, wait_seconds=_POLL)
         if self._stopping.is_set():
             self._release([message.receipt for message in messages])
             return
         self._leases.take(messages, self._lease)
+        self._drain.received(messages)
         for message in messages:
             self._take_up(message)
+        drained = self._drain.settled()
+        if drained is not None:
+            self._on_drained(drained)
 
     def _has_room(self) -> bool:
         """Whether more may be received; a lack of room is told once, and counted for as long as it lasts."""
@@ -120,7 +143,7 @@ class Reader:
         except Malformed as error:
             metrics.MESSAGES.labels("malformed").inc()
             log.warning("Message %s of queue %s is left to its poison queue: %s", message.id, self._arn, error)
-            self._leases.give_up(message)
+            self._leases.give_up(message, is_readable=False)
         except Exception as error:  # noqa: BLE001 - a message that is a bug to us must not keep the others
             self._complain(f"Message {message.id} comes again later from queue", error)
             self._leases.give_up(message)

@@ -8,11 +8,12 @@ import threading
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 
 from backgroundtask.api.template import TemplateSpec
 from backgroundtask.aws import Cloud
 from backgroundtask.controller.context import Context
-from backgroundtask.controller.messages import DeadLetters, Events
+from backgroundtask.controller.messages import Events, Ticks
 from backgroundtask.controller.reader import Reader, Take
 
 _ASSURED = 2.0  # seconds that an answer of the API server vouches for the next one
@@ -39,7 +40,7 @@ class Tracker:
     def follow(self, template: str, cloud: Cloud, spec: TemplateSpec) -> None:
         """Read the queues that a template names now, and no longer those that it named before."""
         takers: dict[str, Take] = {
-            spec.queues.ticks: DeadLetters(self._context).take,
+            spec.queues.ticks: Ticks(self._context).take,
             spec.queues.events: Events(self._context, cloud).take,
         }
         with self._lock:
@@ -84,9 +85,10 @@ class Tracker:
             if arn not in wanted or reader.cloud is not wanted[arn].cloud:
                 self._readers.pop(arn).stop()
         for arn in wanted.keys() - self._readers.keys():
-            named = wanted[arn]
-            self._readers[arn] = Reader(named.cloud, arn, named.takers[arn], self._assurance)
-            self._readers[arn].start()
+            named, drained = wanted[arn], partial(self._context.drains.note, arn)
+            reader = Reader(named.cloud, arn, named.takers[arn], self._assurance, on_drained=drained)
+            self._readers[arn] = reader
+            reader.start()
 
 
 class Assurance:

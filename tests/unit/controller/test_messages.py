@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from backgroundtask.aws import Malformed, Message
-from backgroundtask.controller.messages import DeadLetters, Events
+from backgroundtask.controller.messages import Events, Ticks
 from backgroundtask.errors import Busy
 from fixtures.fake_process import Process
 from fixtures.fake_world import KEY, OWNER, World, event
@@ -113,9 +113,9 @@ class TestEvents:
         assert answered == [], why
 
 
-class TestDeadLetters:
+class TestTicks:
     def take(self, world: World, body: Any, answered: list[str], **attributes: str) -> None:
-        letters = DeadLetters(process(world).context)
+        letters = Ticks(process(world).context)
         letters.take(message(json.dumps(body), **attributes), lambda: answered.append("it"), lambda: None)
 
     def test_a_launch_that_scheduler_gave_up_is_told_on_its_task(self, world: World, answered: list[str]) -> None:
