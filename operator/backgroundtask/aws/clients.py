@@ -22,6 +22,7 @@ from backgroundtask.aws.refusals import real_code
 
 if TYPE_CHECKING:
     from mypy_boto3_ecs import ECSClient
+    from mypy_boto3_events import EventBridgeClient
     from mypy_boto3_logs import CloudWatchLogsClient
     from mypy_boto3_scheduler import EventBridgeSchedulerClient
     from mypy_boto3_sqs import SQSClient
@@ -39,7 +40,7 @@ _READ = 20  # seconds
 _ATTEMPTS = 2  # one quick retry bridges a dropped connection; the work queue does the rest, without holding a thread
 _SPARE_CONNECTIONS = 4  # of the readers of queues, which ask ECS for what an event leaves out
 _READERS = 100  # threads that receive or delete, two a queue; what is not used costs nothing, more readers work slower
-_METRIC_NAMES = {"cloudwatch-logs": "logs"}
+_METRIC_NAMES = {"cloudwatch-logs": "logs", "eventbridge": "events"}
 
 _Client = TypeVar("_Client", bound=BaseClient)
 
@@ -88,6 +89,12 @@ class Clients:
         return self._once(
             "scheduler", lambda: self._session.client("scheduler", region_name=self.region, config=config())
         )
+
+    @property
+    def events(self) -> "EventBridgeClient":
+        """EventBridge. Its writes say what there is to be, so that they may be repeated."""
+        config = partial(self._config, self._attempts)
+        return self._once("events", lambda: self._session.client("events", region_name=self.region, config=config()))
 
     @property
     def sqs(self) -> "SQSClient":

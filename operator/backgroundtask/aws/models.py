@@ -12,7 +12,7 @@ from typing import Any
 
 from botocore.loaders import JSONFileLoader, Loader
 
-_CALLED = frozenset({"ecs", "scheduler", "sqs", "logs", "sts"})
+_CALLED = frozenset({"ecs", "scheduler", "events", "sqs", "logs", "sts"})
 
 
 def terse_loader() -> Loader:

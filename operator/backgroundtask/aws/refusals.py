@@ -8,7 +8,7 @@ Knows codes, words and operations; raises nothing and calls nothing.
 Sources: "Common Error Types" and the "Errors" sections of the API references of Amazon ECS, EventBridge Scheduler, SQS,
 CloudWatch Logs and STS (also in botocore's service models). Where a row rests on words, on reports from the field:
 prefect #10102 and dagster #33439 (throttles in disguise); those about the request are in `request_refusals`,
-those of ECR alone in `repository_refusals`.
+those of ECR alone in `repository_refusals`, of EventBridge rules in `rule_refusals`.
 """
 
 import re
@@ -16,6 +16,7 @@ import re
 from backgroundtask.aws.refusal import GROUPS, LOG_GROUPS, STS, Refusal, words
 from backgroundtask.aws.repository_refusals import ABOUT_REPOSITORIES
 from backgroundtask.aws.request_refusals import ABOUT_THE_REQUEST
+from backgroundtask.aws.rule_refusals import ABOUT_RULES
 from backgroundtask.errors import Blocked, Busy
 
 DENIED = words(
@@ -162,7 +163,7 @@ _WORLD = (
     Refusal(Busy, "Conflict", "Another change is in progress where {operation} works.", codes=_CONFLICT),
 )
 
-REFUSALS: tuple[Refusal, ...] = _CALLER + _SERVICE + _WORLD + ABOUT_REPOSITORIES + ABOUT_THE_REQUEST
+REFUSALS: tuple[Refusal, ...] = _CALLER + _SERVICE + _WORLD + ABOUT_REPOSITORIES + ABOUT_RULES + ABOUT_THE_REQUEST
 
 
 def real_code(code: str, text: str) -> str:
