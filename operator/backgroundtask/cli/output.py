@@ -80,10 +80,10 @@ def print_table(columns: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
 def print_facts(facts: Iterable[tuple[str, str]]) -> None:
     """Print names and what is so, one a line."""
     console = Console(highlight=False, soft_wrap=True)
-    told = [(name, printable(what) or NOTHING) for name, what in facts]
+    told = [(f"{name}:" if name else "", printable(what) or NOTHING) for name, what in facts]
     width = max((len(name) for name, _ in told), default=0)
     for name, what in told:
-        console.print(Text(f"{name}:".ljust(width + 3), style="bold"), styled(what), sep="")
+        console.print(Text(name.ljust(width + 2), style="bold"), styled(what), sep="")
 
 
 def say(line: str) -> None:

@@ -9,8 +9,8 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from functools import wraps
-from typing import Any, Final
+from functools import cache, wraps
+from typing import TYPE_CHECKING, Any, Final
 
 import click
 
@@ -19,6 +19,9 @@ from backgroundtask.kube.client import Kube, connect_person
 from backgroundtask.kube.login import context_namespace
 from backgroundtask.kube.resource import Body, Resource
 from backgroundtask.kube.transport import Timeouts
+
+if TYPE_CHECKING:
+    from backgroundtask.aws.log_events import LogEvents
 
 PATIENT: Final[Timeouts] = (10.0, 30.0)
 QUICK: Final[Timeouts] = (0.5, 1.5)
@@ -49,16 +52,25 @@ def _suffix() -> str:
     return "".join(secrets.choice(_LETTERS) for _ in range(5))
 
 
+@cache
+def _log_events(region: str) -> "LogEvents":
+    from backgroundtask.aws import Clouds  # noqa: PLC0415 - most commands need no boto3
+
+    # Without a role to assume, the identity is the person's own, and installation and template count for nothing.
+    return Clouds(installation="cli").of(region=region, assume_role_arn=None, template="").log_events
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Outside:
     """What a command reaches outside of its process.
 
-    `namespace` is the context's, `now` aware, `tick` a clock in seconds that is never set back, `suffix` five
-    characters that make a name new.
+    `namespace` is the context's, `log_events` CloudWatch Logs of a region, `now` aware, `tick` a clock in seconds that
+    is never set back, `suffix` five characters that make a name new.
     """
 
     connect: Callable[[Target, Timeouts], Kube] = _connected
     namespace: Callable[[Target], str] = _namespace
+    log_events: Callable[[str], "LogEvents"] = _log_events
     now: Callable[[], datetime] = field(default=lambda: datetime.now(UTC))
     tick: Callable[[], float] = time.monotonic
     sleep: Callable[[float], None] = time.sleep

@@ -1,0 +1,108 @@
+"""Following runs until they end: what is told meanwhile, how long it is waited, and which exit code comes of it.
+
+Knows phases and patience. A restart of the API server ends no waiting. What a container prints is somebody else's.
+"""
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Final
+
+from backgroundtask.api.parsing import parse_run
+from backgroundtask.api.phases import ENDS
+from backgroundtask.api.run import BackgroundTaskRun
+from backgroundtask.cli.command import FAILED, TIMED_OUT
+from backgroundtask.cli.output import say, short
+from backgroundtask.cli.place import Place
+from backgroundtask.errors import Blocked, Busy
+from backgroundtask.kube.resource import RUNS
+from backgroundtask.plan.moments import moment
+
+INTERVAL: Final = 1.0
+"""Seconds between two looks at a run."""
+
+OnLook = Callable[[BackgroundTaskRun], None]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Following:
+    """How to follow: until `deadline` (of the clock `tick`; None: for ever), telling `on_look` of each look."""
+
+    place: Place
+    on_look: OnLook
+    deadline: float | None = None
+
+    def to_the_end(self, names: Iterable[str]) -> int:
+        """Follow the runs one after the other; the exit code of the first that did not succeed, else 0.
+
+        Raises:
+            Blocked: a run is gone.
+        """
+        failed = 0
+        for name in names:
+            code = self._one(name)
+            if code == TIMED_OUT:
+                return code
+            failed = failed or code
+        return failed
+
+    def _one(self, name: str) -> int:
+        told: str | None = None
+        while True:
+            run = self._look(name)
+            if run is not None:
+                phase = run.status.phase or "Pending"
+                if phase not in (told, *ENDS):
+                    say(f"{name}: {phase}{_why(run)}")
+                told = phase
+                self.on_look(run)
+                if phase in ENDS:
+                    say(summary(run))
+                    return exit_code(run)
+            if self.deadline is not None and self.place.outside.tick() >= self.deadline:
+                say(f"{name} has not ended in time; it goes on")
+                return TIMED_OUT
+            self.place.outside.sleep(INTERVAL)
+
+    def _look(self, name: str) -> BackgroundTaskRun | None:
+        """The run as it is; None where the API server cannot be asked at the moment."""
+        try:
+            body = self.place.kube.get(RUNS, self.place.namespace, name)
+        except Busy:
+            return None
+        if body is None:
+            raise Blocked("Gone", f"{name} was deleted before it ended")
+        return parse_run(body)
+
+
+def follow(place: Place, names: Iterable[str], *, timeout: timedelta | None, on_look: OnLook | None = None) -> int:
+    """Follow runs to their ends, at most as long as `timeout`; the exit code."""
+    deadline = None if timeout is None else place.outside.tick() + timeout.total_seconds()
+    return Following(place=place, on_look=on_look or _ignore, deadline=deadline).to_the_end(names)
+
+
+def exit_code(run: BackgroundTaskRun) -> int:
+    """0 for a run that succeeded; else the container's, or 1 where it has none, or a 0 that does not count."""
+    if run.status.phase == "Succeeded":
+        return 0
+    return run.status.exit_code or FAILED
+
+
+def summary(run: BackgroundTaskRun) -> str:
+    """How a run ended, in a line."""
+    status = run.status
+    started, ended = moment(status.start_time), moment(status.completion_time)
+    length = f" after {short(ended - started)}" if started and ended else ""
+    said = f": {status.message}" if status.message and status.phase != "Succeeded" else ""
+    return f"{run.metadata.name}: {status.phase}{_why(run)}{length}{said}"
+
+
+def _why(run: BackgroundTaskRun) -> str:
+    status = run.status
+    if status.phase is None or status.reason in (None, status.phase):
+        return ""
+    return f" ({status.reason})"
+
+
+def _ignore(_: BackgroundTaskRun) -> None:
+    """Where only the end counts."""
