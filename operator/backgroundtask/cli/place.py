@@ -117,8 +117,13 @@ def outside_of(ctx: click.Context) -> Outside:
     return ctx.find_object(Outside) or Outside()
 
 
-def place_options(*, everywhere: bool = False) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
-    """Give a command the options of kubectl that say where, and the argument `place`."""
+def place_options(
+    *, everywhere: bool = False, deferred: bool = False
+) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+    """Give a command the options of kubectl that say where, and the argument `place`.
+
+    `deferred`: the argument is a function that returns the place, for a command that may need no cluster at all.
+    """
 
     def decorate(command: Callable[..., Any]) -> Callable[..., Any]:
         @click.pass_context
@@ -127,9 +132,12 @@ def place_options(*, everywhere: bool = False) -> Callable[[Callable[..., Any]],
             target = Target(kwargs.pop("kubeconfig"), kwargs.pop("context"))
             asked, every = kwargs.pop("namespace"), kwargs.pop("all_namespaces", False)
             outside = outside_of(ctx)
-            kube = outside.connect(target, PATIENT)
-            namespace = "" if every else asked or outside.namespace(target)
-            return ctx.invoke(command, *args, place=Place(kube=kube, namespace=namespace, outside=outside), **kwargs)
+
+            def reached() -> Place:
+                kube = outside.connect(target, PATIENT)
+                return Place(kube=kube, namespace="" if every else asked or outside.namespace(target), outside=outside)
+
+            return ctx.invoke(command, *args, place=reached if deferred else reached(), **kwargs)
 
         for option in _EVERYWHERE + _OPTIONS if everywhere else _OPTIONS:
             placed = option(placed)
