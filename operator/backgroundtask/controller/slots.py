@@ -106,7 +106,7 @@ class Slots:
             fires,
             since=since,
             now=began,
-            has_run=partial(self._has_runs, task.metadata, task.spec),
+            has_run=partial(has_runs, self._context, task.metadata, task.spec),
             deadline=_deadline(task.spec),
             closes=closes,
         )
@@ -131,26 +131,6 @@ class Slots:
             hint.stored()
         self._memory.pop(key, None)
 
-    def audit(self) -> None:
-        """Count the slots of all tasks that nobody accounts for."""
-        metrics.SLOTS_UNACCOUNTED.set(sum(self._unaccounted()))
-
-    def _unaccounted(self) -> Iterator[int]:
-        now = self._context.now()
-        for namespace, name in self._context.cache.keys(TASKS):
-            raw = self._context.cache.task(namespace, name)
-            if raw is None or raw["metadata"].get("deletionTimestamp"):
-                continue
-            metadata, spec = read_metadata(raw), None
-            with suppress(Rejected):  # its reconciler says so; what fires goes on
-                spec = parse_task(raw).spec
-            yield overdue(
-                read_task_status(raw),
-                now=now,
-                has_run=partial(self._has_runs, metadata, spec),
-                deadline=_deadline(spec),
-            )
-
     def _answered(self, hint: Hint, one: _Pass) -> Expected | None:
         """Heed one word, and answer it; what keeps it from being heeded."""
         try:
@@ -170,18 +150,17 @@ class Slots:
         if isinstance(hint, Gone):
             one.memory.gone.setdefault(hint.arn, self._context.now())
             return
-        task, is_tick = one.task, isinstance(hint, Tick)
-        names = {name for name, _ in _names(task.metadata, task.spec, hint.slot)}
-        is_known = hint.uid == task.metadata.uid and self._has_runs(task.metadata, task.spec, hint.slot)
+        task, slot = one.task, Slot(hint.slot, isinstance(hint, Tick))
+        is_known = hint.uid == task.metadata.uid and has_runs(self._context, task.metadata, task.spec, hint.slot)
         why = None if is_known else self._refusal(hint, task)
         if why is not None:
             metrics.MESSAGES.labels("dropped").inc()
             log.info("A word about a slot of %s makes no run: %s", one.key, why, extra={"task": str(one.key)})
             return
         if not is_known:
-            self._open(task, Slot(hint.slot, is_tick), one.ledger, told_by="tick" if is_tick else "deadletter")
-        if is_known or not is_tick:
-            one.memory.given_up |= names  # whoever waits for the schedule waits in vain
+            self._open(task, slot, one.ledger, told_by="tick" if slot.is_queued else "deadletter")
+        if is_known or not slot.is_queued:  # whoever waits for the schedule waits in vain
+            one.memory.given_up.add(run_name(task.metadata.name, slot.time))
         metrics.MESSAGES.labels("stored").inc()
 
     def _refusal(self, hint: Tick | GivenUp, task: Subject) -> str | None:
@@ -201,19 +180,12 @@ class Slots:
         Raises:
             Expected: the API server refuses, or does not answer.
         """
-        for name, (item, index) in _names(task.metadata, task.spec, slot.time):
-            if self._is_there(task.metadata, name):
+        for name, (item, index) in _asked_for(task, slot):
+            if _is_there(self._context, task.metadata, name):
                 continue
             body = run_for_slot(task.metadata, slot.time, queue=slot.is_queued, item=item, index=index)
             if ledger.create(body) is not None:
                 metrics.SLOTS.labels(told_by).inc()
-
-    def _has_runs(self, task: ObjectMeta, spec: TaskSpec | None, slot: datetime) -> bool:
-        return all(self._is_there(task, name) for name, _ in _names(task, spec, slot))
-
-    def _is_there(self, task: ObjectMeta, name: str) -> bool:
-        """Whether a run bears the name: also where it is somebody else's, for then the slot can have none."""
-        return self._context.cache.run(task.namespace, name) is not None
 
     def _forget_settled(self, key: TaskKey, memory: _Memory) -> None:
         """Of runs that are gone or ended nothing has to be remembered."""
@@ -226,12 +198,43 @@ class Slots:
         memory.gone = {arn: since for arn, since in memory.gone.items() if arn in arns}
 
 
-def _names(task: ObjectMeta, spec: TaskSpec | None, slot: datetime) -> list[tuple[str, tuple[str | None, int | None]]]:
-    """The names of the runs that a slot asks for, each with its item and the item's place."""
-    name = run_name(task.name, slot)
-    if spec is None or not spec.for_each:
+def audit(context: Context) -> None:
+    """Count the slots of all tasks that nobody accounts for."""
+    metrics.SLOTS_UNACCOUNTED.set(sum(_unaccounted(context)))
+
+
+def has_runs(context: Context, task: ObjectMeta, spec: TaskSpec | None, slot: datetime) -> bool:
+    """Whether a slot has its run, or one for each item; what the spec asked for may have changed since."""
+    name, count = run_name(task.name, slot), len(spec.for_each) if spec else 0
+    if _is_there(context, task, name):
+        return True
+    return all(_is_there(context, task, f"{name}-{index}") for index in range(max(count, 1)))
+
+
+def _is_there(context: Context, task: ObjectMeta, name: str) -> bool:
+    """Whether a run bears the name: also where it is somebody else's, for then the slot can have none."""
+    return context.cache.run(task.namespace, name) is not None
+
+
+def _unaccounted(context: Context) -> Iterator[int]:
+    now = context.now()
+    for namespace, name in context.cache.keys(TASKS):
+        raw = context.cache.task(namespace, name)
+        if raw is None or raw["metadata"].get("deletionTimestamp"):
+            continue
+        metadata, spec = read_metadata(raw), None
+        with suppress(Rejected):  # its reconciler says so; what fires goes on
+            spec = parse_task(raw).spec
+        has_run = partial(has_runs, context, metadata, spec)
+        yield overdue(read_task_status(raw), now=now, has_run=has_run, deadline=_deadline(spec))
+
+
+def _asked_for(task: Subject, slot: Slot) -> list[tuple[str, tuple[str | None, int | None]]]:
+    """The names of the runs that a slot asks for, each with its item and the item's place: only a tick has items."""
+    name, items = run_name(task.metadata.name, slot.time), task.spec.for_each if task.spec else ()
+    if not slot.is_queued or not items:
         return [(name, (None, None))]
-    return [(f"{name}-{index}", (item, index)) for index, item in enumerate(spec.for_each)]
+    return [(f"{name}-{index}", (item, index)) for index, item in enumerate(items)]
 
 
 def _deadline(spec: TaskSpec | None) -> timedelta | None:
