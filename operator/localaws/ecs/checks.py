@@ -12,7 +12,7 @@ import re
 from collections.abc import Callable
 
 from localaws.contract import AwsError, Params
-from localaws.ecs import dependencies, errors, sizes
+from localaws.ecs import dependencies, errors, sizes, volumes
 from localaws.ecs.defaults import ECR_IMAGE
 from localaws.ecs.names import valid_name
 
@@ -139,12 +139,16 @@ def check_secret_names(container: Params, variables: set[str]) -> None:
 
 
 def _role_for_secrets(body: Params) -> None:
-    wants = any(container.get("secrets") for container in body["containerDefinitions"])
-    if wants and not body.get("executionRoleArn"):
+    if body.get("executionRoleArn"):
+        return
+    if any(container.get("secrets") for container in body["containerDefinitions"]):
         # reported: sil-org/ecs-deploy#166
         raise errors.client(
             "When you are specifying container secrets, you must also specify a value for 'executionRoleArn'."
         )
+    if any(container.get("repositoryCredentials") for container in body["containerDefinitions"]):
+        # documented: developer guide, "Using non-AWS container images in Amazon ECS"; assumed: the wording
+        raise errors.client("Registry credentials require a value for 'executionRoleArn'.")
 
 
 def _awslogs_options(body: Params) -> None:
@@ -225,12 +229,14 @@ ANYWHERE: tuple[Check, ...] = (
     _some_memory,
     _containers_fit,
     dependencies.check,
+    volumes.check,
     _distinct_secrets,
     _role_for_secrets,
     _awslogs_options,
 )
 FARGATE: tuple[Check, ...] = (
     _awsvpc,
+    volumes.check_fargate,
     _task_size,
     _same_ports,
     _stop_timeouts,

@@ -17,6 +17,7 @@ class Command:
 
     argv: tuple[str, ...]
     environment: dict[str, str] = field(repr=False)
+    mounts: Mapping[str, str] = field(default_factory=dict)  # folders by the container's own paths
 
 
 def of(task: Task, container: Container, images: Mapping[str, list[str] | None], secrets: dict[str, str]) -> Command:

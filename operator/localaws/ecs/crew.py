@@ -10,11 +10,13 @@ import datetime as dt
 import functools
 import signal
 from collections.abc import Callable, Coroutine, Mapping
+from dataclasses import replace
 from typing import Any
 
 from localaws.contract import World
 from localaws.ecs import command, dependencies, logs, memory, process, secrets
 from localaws.ecs.failures import CannotPullContainer, CannotStartContainer
+from localaws.ecs.filesystems import FileSystems
 from localaws.ecs.model import Container, Task
 from localaws.ecs.process import Process
 
@@ -28,22 +30,28 @@ _KILLED = "OutOfMemoryError: Container killed due to memory usage"  # documented
 class Crew:
     """The processes of a task that have not been seen to exit yet."""
 
-    def __init__(self, world: World, task: Task) -> None:
+    def __init__(self, world: World, task: Task, file_systems: FileSystems) -> None:
         self._world = world
         self._task = task
         self._images: dict[str, list[str] | None] = getattr(world, "images", {})
+        self._file_systems = file_systems
         self._secrets: dict[str, dict[str, str]] = {}
+        self._mounts: dict[str, dict[str, str]] = {}
         self._running: dict[Container, Process] = {}
 
     async def prepare(self) -> None:
-        """Fetch the secrets and create the log streams of all containers.
+        """Mount the file systems, fetch the secrets and create the log streams of all containers.
 
         Raises:
             ResourceInitialization: something of it is not there.
         """
+        region, body = self._task.place.region, self._task.launch.definition.body
         for container in self._task.containers:
+            self._mounts[container.name] = self._file_systems.mounts(body, container.definition, region)
+            if credentials := container.definition.get("repositoryCredentials"):
+                await secrets.check_registry(self._world, credentials["credentialsParameter"], region)
             wanted = container.definition.get("secrets", [])
-            self._secrets[container.name] = await secrets.resolve(self._world, wanted, self._task.place.region)
+            self._secrets[container.name] = await secrets.resolve(self._world, wanted, region)
             stream = logs.stream_of(self._world, self._task, container)
             if stream is not None:
                 await stream.prepare()
@@ -76,6 +84,7 @@ class Crew:
         stream = logs.stream_of(self._world, self._task, container)
         try:
             line = command.of(self._task, container, self._images, self._secrets[container.name])
+            line = replace(line, mounts=self._mounts[container.name])
             running = await process.start(line, functools.partial(logs.copy, stream=stream))
         except CannotStartContainer as e:
             container.last_status, container.reason = "STOPPED", str(e)[:_REASON_LENGTH]

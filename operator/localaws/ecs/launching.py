@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from localaws.contract import Params
-from localaws.ecs import errors, overrides, rendering, requests, tags
+from localaws.ecs import errors, overrides, rendering, requests, tags, volumes
 from localaws.ecs.catalog import Definition
 from localaws.ecs.model import Cluster, Container, Launch, Realm, Task
 from localaws.ecs.shortages import Outcome
@@ -75,6 +75,8 @@ def _launch(cluster: Cluster, definition: Definition, params: Params) -> Launch:
     subnet = requests.subnet(params)
     changed = overrides.complete(params, body)
     cpu, memory = overrides.task_size(changed, body)
+    platform = requests.platform(params, cpu)
+    volumes.check_platform(body, platform)
     execute = params.get("enableExecuteCommand", False)
     if execute and not (changed.get("taskRoleArn") or body.get("taskRoleArn")):
         # documented: API: RunTask.enableExecuteCommand; assumed: the wording
@@ -87,7 +89,7 @@ def _launch(cluster: Cluster, definition: Definition, params: Params) -> Launch:
         started_by=params.get("startedBy"),
         launch_type=kind,
         capacity_provider=provider,
-        platform_version=requests.platform(params, cpu),
+        platform_version=platform,
         cpu=cpu,
         memory=memory,
         ephemeral_gib=storage["sizeInGiB"],

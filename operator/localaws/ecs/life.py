@@ -16,6 +16,7 @@ from localaws.contract import World
 from localaws.ecs import events
 from localaws.ecs.crew import Crew
 from localaws.ecs.failures import CannotStartTask
+from localaws.ecs.filesystems import FileSystems
 from localaws.ecs.memory import Sampler
 from localaws.ecs.model import Cluster, Task
 
@@ -47,6 +48,7 @@ class Fargate:
         self._pace = pace
         self._lives: set[asyncio.Task[None]] = set()
         self._sampler = Sampler()
+        self._file_systems = FileSystems()
 
     def begin(self, cluster: Cluster, task: Task) -> None:
         """Let a new task live."""
@@ -73,9 +75,10 @@ class Fargate:
             life.cancel()
         await asyncio.gather(*lives, return_exceptions=True)
         await self._sampler.close()
+        self._file_systems.close()
 
     async def _live(self, cluster: Cluster, task: Task) -> None:
-        crew = Crew(self._world, task)
+        crew = Crew(self._world, task, self._file_systems)
         try:
             if await self._bring_up(task, crew):
                 self._sampler.watch(crew)

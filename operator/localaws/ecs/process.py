@@ -12,8 +12,9 @@ import os
 import shutil
 import signal
 import tempfile
-from collections.abc import Awaitable, Callable, Coroutine
+from collections.abc import Awaitable, Callable, Coroutine, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from localaws.ecs.command import Command
@@ -117,6 +118,7 @@ async def start(command: Command, listen: Listener) -> Process:
         reader, pipe, writing = await _open_pipe()
         undo.callback(pipe.close)
         try:
+            _mount(command.mounts, folder)
             process = await _spawn(command, folder, writing)
         except (OSError, ValueError) as e:
             raise CannotStartContainer(_why_not(command.argv[0], e)) from None  # its arguments may hold secrets
@@ -136,6 +138,14 @@ async def _spawn(command: Command, folder: str, output: int) -> asyncio.subproce
         stderr=output,
         start_new_session=True,
     )
+
+
+def _mount(mounts: Mapping[str, str], folder: str) -> None:
+    """Show folders below the working folder; one inside another after it."""
+    for path in sorted(mounts):
+        link = Path(folder, path.lstrip("/"))
+        link.parent.mkdir(parents=True, exist_ok=True)
+        link.symlink_to(mounts[path], target_is_directory=True)
 
 
 async def _open_pipe() -> tuple[asyncio.StreamReader, asyncio.ReadTransport, int]:

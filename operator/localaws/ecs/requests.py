@@ -16,8 +16,7 @@ from localaws.ecs.model import Cluster, Realm
 
 _STARTED_BY = re.compile(r"[A-Za-z0-9/_-]{0,128}")
 _CLIENT_TOKEN = re.compile(r"[!-~]{1,64}")
-_PLATFORMS = ("LATEST", "1.4.0", "1.3.0")
-_OLD_PLATFORM = "1.3.0"
+_PLATFORMS = ("LATEST", "1.4.0", sizes.OLD_PLATFORM)
 _NEWEST_PLATFORM = "1.4.0"
 _MOST_TASKS, _MOST_PROVIDERS, _MOST_SUBNETS, _MOST_GROUPS = 10, 20, 16, 5
 
@@ -83,7 +82,7 @@ def platform(params: Params, cpu: str) -> str:
     version = params.get("platformVersion") or "LATEST"
     if version not in _PLATFORMS:
         raise AwsError("PlatformUnknownException", "The specified platform does not exist.")  # assumed: the wording
-    if version == _OLD_PLATFORM and int(cpu) >= sizes.LARGE_CPU:
+    if version == sizes.OLD_PLATFORM and int(cpu) >= sizes.LARGE_CPU:
         # documented: API: RegisterTaskDefinition.memory; assumed: the wording
         raise AwsError(
             "PlatformTaskDefinitionIncompatibilityException",

@@ -60,6 +60,33 @@ async def _from_secrets_manager(world: World, source: str) -> str:
     return _json_value(text, json_key) if json_key else text
 
 
+async def check_registry(world: World, credentials: str, region: str) -> None:
+    """Fetch the credentials of a private registry, to use them for nothing: localaws pulls no images.
+
+    documented: API: RepositoryCredentials.credentialsParameter: an ARN, or the name of a secret of the same region;
+    developer guide, "Using non-AWS container images in Amazon ECS": {"username": …, "password": …}
+    reported: aws-samples/keycloak-on-aws#222; amazon-ecs-agent's source, agent/asm; assumed: how the two go together
+
+    Raises:
+        ResourceInitialization: the secret is not there, or holds something else.
+    """
+    home = credentials.split(":")[3] if credentials.startswith("arn:") else region
+    request = {"SecretId": credentials}
+    try:
+        answer = await world.call("secretsmanager", "GetSecretValue", request, region=home, principal=_PRINCIPAL)
+    except AwsError as e:
+        raise _no_registry_auth(f"asm fetching secret from the service for {credentials}: {e.code}: {e.message}") from e
+    if not {"username", "password"} <= _json_fields(answer.get("SecretString", "")).keys():
+        raise _no_registry_auth("the secret has no username and password")
+
+
+def _no_registry_auth(why: str) -> ResourceInitialization:
+    return ResourceInitialization(
+        f"{_PULL}execution resource retrieval failed: unable to get registry auth from asm: "
+        f"service call has been retried 1 time(s): {why}"
+    )
+
+
 def _json_value(text: str, key: str) -> str:
     """Take one key of a secret that is a JSON object (reported: amazon-ecs-agent's source, agent/asm)."""
     fields = _json_fields(text)

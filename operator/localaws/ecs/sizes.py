@@ -24,6 +24,8 @@ _FARGATE: dict[int, range | tuple[int, ...]] = {
 }
 LARGE_CPU = 8192
 """From here on a task needs platform version 1.4.0 (documented: API: RegisterTaskDefinition.memory)."""
+OLD_PLATFORM = "1.3.0"
+"""The platform version of Fargate before the newest one."""
 
 
 def cpu_units(text: str) -> int:

@@ -23,6 +23,17 @@ SHARED = (
 )
 ROLE_FOR = "Fargate requires task definition to have execution role ARN to support "
 
+POINT = {"accessPointId": "fsap-01234567"}
+
+
+def efs(**members: object) -> dict[str, object]:
+    return {"name": "data", "efsVolumeConfiguration": {"fileSystemId": "fs-01234567", **members}}
+
+
+def mounting(volume: str, path: str) -> dict[str, object]:
+    return container(mountPoints=[{"sourceVolume": volume, "containerPath": path}])
+
+
 REFUSED: list[tuple[str, dict[str, object], str]] = [
     ("a family without a name", job(family=""), "Family should not be null or empty."),
     ("a dot in a family", job(family="a.b"), "Family contains invalid characters."),
@@ -89,6 +100,49 @@ REFUSED: list[tuple[str, dict[str, object], str]] = [
         "awslogs without a prefix",
         job(container(logConfiguration=awslogs(**{"awslogs-stream-prefix": ""})), executionRoleArn=ROLE),
         "Fargate requires log configuration options to include awslogs-stream-prefix",
+    ),
+    (
+        "registry credentials without a role",
+        job(container(repositoryCredentials={"credentialsParameter": SECRET["valueFrom"]})),
+        "Registry credentials require a value for 'executionRoleArn'.",
+    ),
+    ("a volume without a name", job(volumes=[{}]), "Volume.name contains invalid characters."),
+    ("a volume twice", job(volumes=[efs(), efs()]), "Volume.name should be unique within a task definition."),
+    (
+        "two kinds of one volume",
+        job(volumes=[efs() | {"configuredAtLaunch": True}]),
+        "When the volume parameter is specified, only one volume configuration type should be used.",
+    ),
+    ("a folder of the host", job(volumes=[{"name": "v", "host": {"sourcePath": "/"}}]), "Fargate compatible task def"),
+    (
+        "a volume of Docker",
+        job(volumes=[{"name": "v", "dockerVolumeConfiguration": {"scope": "task"}}]),
+        "Fargate compatible task definitions do not support dockerVolumeConfiguration.",
+    ),
+    (
+        "a root directory beside that of an access point",
+        job(volumes=[efs(rootDirectory="/a", authorizationConfig=POINT, transitEncryption="ENABLED")]),
+        "The root directory must be omitted",
+    ),
+    (
+        "an access point in the clear",
+        job(volumes=[efs(authorizationConfig=POINT)]),
+        "Transit encryption must be enabled",
+    ),
+    (
+        "a role in the clear",
+        job(volumes=[efs(authorizationConfig={"iam": "ENABLED"}, transitEncryption="DISABLED")]),
+        "Transit encryption must be enabled",
+    ),
+    ("a volume of nobody", job(mounting("other", "/data"), volumes=[efs()]), "Unknown volume 'other'."),
+    ("a relative path", job(mounting("data", "data"), volumes=[efs()]), "MountPoint.containerPath should be an abs"),
+    (
+        "two volumes at one path",
+        job(
+            container(mountPoints=[{"sourceVolume": one, "containerPath": "/data"} for one in ("data", "more")]),
+            volumes=[efs(), efs() | {"name": "more"}],
+        ),
+        "Container 'app' mounts two volumes at the same path.",
     ),
     (
         "more than 64 KiB",
@@ -211,3 +265,11 @@ def test_containers_start_after_those_that_they_depend_on_and_else_as_they_stand
 
     assert start_order([first, second, container(name="third")]) == ["third", "second", "first"]
     assert start_order([container(name="b"), container(name="a")]) == ["b", "a"]
+
+
+def test_an_access_point_may_repeat_that_its_root_is_the_root(ecs: Ecs) -> None:
+    volume = efs(rootDirectory="/", authorizationConfig=POINT, transitEncryption="ENABLED")
+
+    answer = ecs("RegisterTaskDefinition", **job(mounting("data", "/data"), volumes=[volume]))
+
+    assert answer["taskDefinition"]["volumes"] == [volume]
