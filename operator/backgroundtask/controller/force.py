@@ -9,7 +9,7 @@ from backgroundtask.api.metadata import ObjectMeta
 from backgroundtask.api.names import FORCE_ORPHAN
 from backgroundtask.controller.context import Context, log
 from backgroundtask.errors import Expected
-from backgroundtask.kube.resource import RUNS, TASKS, Ref
+from backgroundtask.kube.resource import REPOSITORIES, RUNS, TASKS, Ref
 
 _SHOWN = 10  # names in an Event, which holds 1024 bytes; the log has all
 
@@ -41,8 +41,8 @@ def tell_left(context: Context, ref: Ref, why: Exception, left: Sequence[str]) -
 
 def _fields(ref: Ref) -> dict[str, str]:
     """What a line about the object holds for machines, as in all other lines."""
-    if ref.resource == TASKS:
-        return {"task": f"{ref.namespace}/{ref.name}"}
+    if ref.resource in (TASKS, REPOSITORIES):
+        return {"task" if ref.resource == TASKS else "repository": f"{ref.namespace}/{ref.name}"}
     return {"run" if ref.resource == RUNS else "template": ref.name}
 
 

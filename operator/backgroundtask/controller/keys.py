@@ -33,6 +33,17 @@ class TemplateKey:
 
 
 @dataclass(frozen=True, slots=True, order=True)
+class RepositoryKey:
+    """An ImageRepository."""
+
+    namespace: str
+    name: str
+
+    def __str__(self) -> str:
+        return f"{self.namespace}/{self.name}"
+
+
+@dataclass(frozen=True, slots=True, order=True)
 class ResyncKey:
     """A look at all that exists for one LaunchTemplate, in bulk; with no name, at what the API server holds."""
 
@@ -42,7 +53,7 @@ class ResyncKey:
         return self.template or "cluster"
 
 
-Key = TaskKey | TemplateKey | ResyncKey
+Key = TaskKey | TemplateKey | RepositoryKey | ResyncKey
 
 
 def _nobody_waits() -> None:

@@ -14,7 +14,19 @@ from pythonjsonlogger.json import JsonFormatter
 
 Format = Literal["plain", "json"]
 
-FIELDS: Final = ("time", "level", "logger", "message", "task", "run", "template", "reason", "task_arn", "exception")
+FIELDS: Final = (
+    "time",
+    "level",
+    "logger",
+    "message",
+    "task",
+    "run",
+    "template",
+    "repository",
+    "reason",
+    "task_arn",
+    "exception",
+)
 """Members of a JSON line, in order: the first four are in each, the others where they are known."""
 
 _LEVELS = {"WARNING": "WARN"}

@@ -21,9 +21,10 @@ from backgroundtask.controller.context import Context, log
 from backgroundtask.controller.figures import FIGURES
 from backgroundtask.controller.footprint import keep_what_is_here, share_heaps
 from backgroundtask.controller.health import Health, keep_asking, keep_beating
-from backgroundtask.controller.keys import Key, ResyncKey, TaskKey, TemplateKey
+from backgroundtask.controller.keys import Key, RepositoryKey, ResyncKey, TaskKey, TemplateKey
 from backgroundtask.controller.leadership import Leadership
 from backgroundtask.controller.orphans import Orphans
+from backgroundtask.controller.repositories import Repositories
 from backgroundtask.controller.resync import Resync
 from backgroundtask.controller.settings import Settings
 from backgroundtask.controller.takeover import Doubts
@@ -34,7 +35,7 @@ from backgroundtask.controller.watch import Watcher, watch
 from backgroundtask.controller.workers import Reconcile, Workers
 from backgroundtask.controller.workqueue import WorkQueue
 from backgroundtask.errors import Blocked
-from backgroundtask.kube.cache import Cache
+from backgroundtask.kube.cache import KINDS, Cache
 from backgroundtask.kube.client import connect
 from backgroundtask.kube.events import Recorder
 from backgroundtask.kube.resource import RUNS, TASKS, TEMPLATES
@@ -123,6 +124,7 @@ def _dispatch(context: Context, tracker: Tracker, doubts: Doubts) -> Reconcile:
     orphans = Orphans(context)
     tasks = Tasks(context, orphans)
     templates = Templates(context, tracker)
+    repositories = Repositories(context)
     resync = Resync(context, tasks.suspect, tasks.is_retiring, orphans)
 
     def reconcile(key: Key) -> None:
@@ -132,6 +134,8 @@ def _dispatch(context: Context, tracker: Tracker, doubts: Doubts) -> Reconcile:
                 tasks.reconcile(key)
             case TemplateKey():
                 templates.reconcile(key)
+            case RepositoryKey():
+                repositories.reconcile(key)
             case ResyncKey():
                 resync.reconcile(key)
             case _:
@@ -147,7 +151,7 @@ def _dispatch(context: Context, tracker: Tracker, doubts: Doubts) -> Reconcile:
 def _list(context: Context) -> None:
     """Fill the cache and queue every key: templates first, as tasks cannot do without."""
     watcher = Watcher(context)
-    for resource in (TEMPLATES, RUNS, TASKS):
+    for resource in KINDS:
         for body in context.kube.list(resource):
             watcher.see(resource, None, body)
     counts = context.cache.counts()

@@ -1,6 +1,6 @@
 """kopf as the shell: login, watches, reconnects and signals, and nothing else of it.
 
-Every event of our three kinds goes into the cache; what it changes there decides which key is queued. kopf keeps no
+Every event of our four kinds goes into the cache; what it changes there decides which key is queued. kopf keeps no
 state on our objects: no annotations, no finalizer, no progress, no Events of its own.
 """
 
@@ -16,10 +16,11 @@ import kopf
 
 from backgroundtask.api.names import GROUP, VERSION
 from backgroundtask.controller.context import Context
-from backgroundtask.controller.keys import ResyncKey, TaskKey, TemplateKey
+from backgroundtask.controller.keys import RepositoryKey, ResyncKey, TaskKey, TemplateKey
 from backgroundtask.controller.workqueue import Priority
+from backgroundtask.kube.cache import KINDS
 from backgroundtask.kube.client import PAGE
-from backgroundtask.kube.resource import RUNS, TASKS, TEMPLATES, Body, Resource
+from backgroundtask.kube.resource import REPOSITORIES, RUNS, TEMPLATES, Body, Resource
 from backgroundtask.kube.snapshot import Change
 
 _TOKEN_LIFE = dt.timedelta(minutes=15)  # a ServiceAccount's token rotates; the next login reads the new one
@@ -58,7 +59,8 @@ class Watcher:
         elif resource == RUNS:
             self._context.queue.add(TaskKey(metadata["namespace"], body["spec"].get("task", "")))
         else:
-            self._see_task(body, change)
+            key = RepositoryKey if resource == REPOSITORIES else TaskKey
+            self._see_user(key(metadata["namespace"], metadata["name"]), body, change)
 
     def _see_template(self, name: str, change: Change) -> None:
         self._context.queue.add(TemplateKey(name))
@@ -70,9 +72,9 @@ class Watcher:
         first = spread(template) * self._context.settings.resync
         self._context.queue.add_after(ResyncKey(template), first, Priority.RESYNC)
 
-    def _see_task(self, body: Body, change: Change) -> None:
-        metadata = body["metadata"]
-        self._context.queue.add(TaskKey(metadata["namespace"], metadata["name"]))
+    def _see_user(self, key: TaskKey | RepositoryKey, body: Body, change: Change) -> None:
+        """What uses a template: how many there are decides about the template, too."""
+        self._context.queue.add(key)
         if change is not Change.CHANGED:
             template = TemplateKey(body["spec"].get("launchTemplate", ""))
             self._context.queue.add_after(template, _USERS_SETTLE)
@@ -133,7 +135,7 @@ def _registry(context: Context) -> kopf.OperatorRegistry:
     def login(**_: Any) -> kopf.ConnectionInfo:  # noqa: ANN401 - kopf's signature
         return _connection(context)
 
-    for resource in (TEMPLATES, TASKS, RUNS):
+    for resource in KINDS:
         _register(registry, watcher, resource)
     return registry
 

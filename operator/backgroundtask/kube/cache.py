@@ -12,23 +12,25 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from typing import Any, Final
 
-from backgroundtask.kube.resource import RUNS, TASKS, TEMPLATES, Body, Resource
+from backgroundtask.kube.resource import REPOSITORIES, RUNS, TASKS, TEMPLATES, Body, Resource
 from backgroundtask.kube.snapshot import Change, Snapshot, differs, is_over, keep, version_of
 
 Key = tuple[str, str]
 """(namespace, name); the namespace of cluster-scoped objects is empty."""
 
 DELETED: Final = "DELETED"
+KINDS: Final = (TEMPLATES, REPOSITORIES, RUNS, TASKS)
+"""All that is cached, in the order in which to list it: first what others cannot do without."""
 MOST_GRAVES: Final = 4096
 """How many deletions are remembered: many times as many as there can be writes under way."""
 
 
 class Cache:
-    """Tasks, runs and templates."""
+    """Tasks, runs, templates and repositories."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._objects: dict[Resource, dict[Key, Snapshot]] = {TASKS: {}, RUNS: {}, TEMPLATES: {}}
+        self._objects: dict[Resource, dict[Key, Snapshot]] = {r: {} for r in KINDS}
         self._newest: dict[Resource, int] = dict.fromkeys(self._objects, 0)
         self._graves: dict[str, None] = {}
         self._followers: dict[Resource, defaultdict[Key, set[Key]]] = {r: defaultdict(set) for r in self._objects}
@@ -64,6 +66,10 @@ class Cache:
         """The launch template as last seen."""
         return self._get(TEMPLATES, ("", name))
 
+    def repository(self, namespace: str, name: str) -> Body | None:
+        """The image repository as last seen."""
+        return self._get(REPOSITORIES, (namespace, name))
+
     def runs_of(self, namespace: str, task: str) -> list[Body]:
         """The runs whose `spec.task` is this task, by name."""
         with self._lock:
@@ -75,6 +81,11 @@ class Cache:
         """The keys of the tasks whose `spec.launchTemplate` is this template, in order."""
         with self._lock:
             return sorted(self._followers[TASKS].get(("", template), ()))
+
+    def repositories_using(self, template: str) -> list[Key]:
+        """The keys of the image repositories whose `spec.launchTemplate` is this template, in order."""
+        with self._lock:
+            return sorted(self._followers[REPOSITORIES].get(("", template), ()))
 
     def keys(self, resource: Resource) -> list[Key]:
         """The keys of all objects of the kind, in no order."""
@@ -165,5 +176,5 @@ def _key(body: Mapping[str, Any]) -> Key:
 
 
 def _leader(resource: Resource, key: Key, snapshot: Snapshot) -> Key:
-    """The key of what the object depends on: runs of a task of their namespace, tasks of a cluster-wide template."""
+    """The key of what the object depends on: runs of a task of their namespace, all else of a cluster-wide template."""
     return (key[0] if resource == RUNS else "", snapshot.follows)

@@ -49,6 +49,7 @@ class Resource:
 TASKS: Final = Resource(names.TASK_PLURAL, names.TASK_KIND)
 RUNS: Final = Resource(names.RUN_PLURAL, names.RUN_KIND)
 TEMPLATES: Final = Resource(names.TEMPLATE_PLURAL, names.TEMPLATE_KIND, namespaced=False)
+REPOSITORIES: Final = Resource(names.REPOSITORY_PLURAL, names.REPOSITORY_KIND)
 EVENTS: Final = Resource("events", "Event", api_version="v1")
 LEASES: Final = Resource("leases", "Lease", api_version="coordination.k8s.io/v1")
 NAMESPACES: Final = Resource("namespaces", "Namespace", namespaced=False, api_version="v1")

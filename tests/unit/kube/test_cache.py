@@ -12,9 +12,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from backgroundtask.kube.cache import Cache
-from backgroundtask.kube.resource import RUNS, TASKS, TEMPLATES, Body
+from backgroundtask.kube.resource import REPOSITORIES, RUNS, TASKS, TEMPLATES, Body
 from backgroundtask.kube.snapshot import Change, Snapshot, keep
-from fixtures.objects import run_object, task_object, template_object
+from fixtures.objects import repository_object, run_object, task_object, template_object
 
 
 def at(body: Body, version: int, **metadata: Any) -> Body:
@@ -247,7 +247,20 @@ def test_runs_are_found_by_their_task_and_tasks_by_their_template() -> None:
     assert cache.tasks_using("default") == [("reports", "nightly")]
     assert cache.template("default") == keep(template_object())
     assert cache.run("reports", "weekly-1") is not None
-    assert cache.counts() == {TASKS: 1, RUNS: 3, TEMPLATES: 1}
+    assert cache.counts() == {TASKS: 1, RUNS: 3, TEMPLATES: 1, REPOSITORIES: 0}
+
+
+def test_repositories_are_found_by_their_template_and_are_no_tasks_of_it() -> None:
+    cache = Cache()
+    for name in ("web", "api"):
+        cache.see(REPOSITORIES, None, repository_object(name=name, launchTemplate="default"))
+    cache.see(REPOSITORIES, None, repository_object(name="other", launchTemplate="far"))
+
+    assert cache.repositories_using("default") == [("reports", "api"), ("reports", "web")]
+    assert cache.tasks_using("default") == []
+    assert cache.repository("reports", "api") == keep(repository_object(launchTemplate="default"))
+    cache.see(REPOSITORIES, "DELETED", repository_object(name="other"))
+    assert cache.repositories_using("far") == []
 
 
 def test_an_object_that_is_gone_is_found_nowhere() -> None:
@@ -260,7 +273,7 @@ def test_an_object_that_is_gone_is_found_nowhere() -> None:
 
     assert cache.runs_of("reports", "nightly") == []
     assert cache.tasks_using("default") == []
-    assert cache.counts() == {TASKS: 0, RUNS: 0, TEMPLATES: 0}
+    assert cache.counts() == {TASKS: 0, RUNS: 0, TEMPLATES: 0, REPOSITORIES: 0}
 
 
 def test_a_thousand_tasks_fit_where_their_plain_json_would_not() -> None:
