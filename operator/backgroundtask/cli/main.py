@@ -9,7 +9,7 @@ import click
 
 _SECTIONS: Final = {
     "Runs": ("run", "logs", "wait", "cancel", "rerun", "history"),
-    "Tasks": ("status", "suspend", "resume", "cron"),
+    "Tasks": ("status", "next", "suspend", "resume", "cron"),
     "Platform": ("crd", "controller"),
     "Laptop": ("local", "demo"),
 }

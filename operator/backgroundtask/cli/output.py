@@ -50,6 +50,11 @@ def print_objects(output: str, bodies: Iterable[Mapping[str, Any]]) -> None:
     click.echo(_document(output, {"apiVersion": "v1", "kind": "List", "items": items}), nl=False)
 
 
+def print_document(output: str, document: Mapping[str, Any]) -> None:
+    """Print an answer that is no object of the API as JSON or YAML."""
+    click.echo(_document(output, document), nl=False)
+
+
 def presentable(body: Mapping[str, Any]) -> dict[str, Any]:
     """A copy of an object as people may see it: without values of variables, and without who manages which field."""
     copy = deepcopy(dict(body))
