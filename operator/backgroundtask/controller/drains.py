@@ -55,6 +55,7 @@ class Drain:
         self._leases = leases
         self._clock = clock
         self._claim: _Claim | None = None
+        self._known = datetime.min.replace(tzinfo=UTC)
         self._began = datetime.max.replace(tzinfo=UTC)
         self._shows_all = False
         self._oldest: deque[tuple[float, datetime]] = deque()  # of each receive: when, and its oldest message
@@ -69,9 +70,9 @@ class Drain:
         self._oldest.append((now, min((one.sent_at or began for one in messages), default=began)))
         while len(self._oldest) > 1 and self._oldest[1][0] <= now - _DISORDER:
             self._oldest.popleft()
-        is_long_enough = self._oldest[0][0] <= now - _DISORDER
-        if self._claim is None and self._shows_all and (is_long_enough or not messages):
-            moment = min(oldest for _, oldest in self._oldest) if messages else began
+        moment = min(oldest for _, oldest in self._oldest) if messages else began
+        is_shown = self._shows_all and (not messages or self._oldest[0][0] <= now - _DISORDER)
+        if self._claim is None and is_shown and moment > self._known:
             self._claim = _Claim(moment, self._leases.held(), self._leases.unsettled)
 
     def settled(self) -> datetime | None:
@@ -84,5 +85,5 @@ class Drain:
             return None
         if claim.open & self._leases.held():
             return None
-        self._claim = None
+        self._claim, self._known = None, claim.moment
         return claim.moment
