@@ -1,12 +1,13 @@
 """What waits for a worker: each sight once, in order, and never more than one task may leave."""
 
 from collections.abc import Callable
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
 
 from backgroundtask.controller import keys
-from backgroundtask.controller.keys import Delivery, Inbox, TaskKey
+from backgroundtask.controller.keys import Delivery, GivenUp, Gone, Inbox, TaskKey, Tick
 from backgroundtask.plan.outcome import Task
 
 KEY = TaskKey("reports", "nightly")
@@ -89,3 +90,36 @@ def test_one_task_leaves_no_more_than_its_share(
 
     assert dropped == ["0"]
     assert [one.task.version for one in inbox.take(KEY)] == [1, 2]
+
+
+class TestHints:
+    SLOT = datetime(2026, 11, 22, 3, tzinfo=UTC)
+
+    def test_what_tells_of_slots_and_what_shows_ecs_tasks_wait_apart(self, delivery: Deliver) -> None:
+        inbox, seen, tick = Inbox(), delivery("a"), Tick(self.SLOT, "uid")
+        inbox.put(KEY, [tick, seen, Gone("task-1")])
+
+        assert inbox.take(KEY) == [seen]
+        assert inbox.waits(KEY)
+        assert inbox.take_hints(KEY) == [tick, Gone("task-1")]
+        assert not inbox.waits(KEY)
+
+    def test_taking_the_hints_leaves_the_sights(self, delivery: Deliver) -> None:
+        inbox, seen = Inbox(), delivery("a")
+        inbox.put(KEY, [Gone("task-1"), seen])
+
+        assert inbox.take_hints(KEY) == [Gone("task-1")]
+        assert inbox.take(KEY) == [seen]
+
+    def test_a_tick_that_comes_twice_waits_once_and_no_other_word_about_its_slot_makes_way_for_it(
+        self, dropped: list[str]
+    ) -> None:
+        inbox = Inbox()
+        first = Tick(self.SLOT, "uid", dropped=lambda: dropped.append("first"))
+        second, letter = Tick(self.SLOT, "uid"), GivenUp(self.SLOT, "uid")
+
+        inbox.put(KEY, [first, letter])
+        inbox.put(KEY, [second])
+
+        assert dropped == ["first"]
+        assert set(map(id, inbox.take_hints(KEY))) == {id(second), id(letter)}
