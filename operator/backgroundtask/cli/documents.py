@@ -27,9 +27,8 @@ def objects(file: IO[str]) -> list[dict[str, Any]]:
         documents = list(yaml.safe_load_all(text))
     except yaml.YAMLError as error:
         mark = getattr(error, "problem_mark", None)
-        where = f"line {mark.line + 1}, column {mark.column + 1}: " if mark else ""
-        why = getattr(error, "problem", None) or "it cannot be read"
-        raise Rejected("InvalidFile", f"{file.name} is neither YAML nor JSON: {where}{why}.") from None
+        where = f": look at line {mark.line + 1}, column {mark.column + 1}" if mark else ""
+        raise Rejected("InvalidFile", f"{file.name} is neither YAML nor JSON{where}.") from None
     except RecursionError:
         raise Rejected("InvalidFile", f"{file.name} is nested too deeply.") from None
     return [one for number, document in enumerate(documents, 1) for one in _flat(document, file.name, number)]
