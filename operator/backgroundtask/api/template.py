@@ -202,6 +202,10 @@ class TemplateStatus(Status):
     )
     cluster_arn: Arn | None = Field(None, description="ARN of the cluster.")
     schedule_group_arn: Arn | None = Field(None, description="ARN of the schedule group.")
+    clocks: Annotated[tuple[Clock, ...], Field(max_length=2, strict=False), Unique()] = Field(
+        (),
+        description="Clocks that this template has, or had: what its tasks have there is looked for and ended.",
+    )
     tasks: int = Field(
         0, ge=0, description="Number of BackgroundTasks that use this template; while there are any, it stays."
     )

@@ -9,7 +9,7 @@ import threading
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from backgroundtask.aws.clients import LONGEST_POLL, Clients
 from backgroundtask.aws.errors import translated
@@ -41,6 +41,7 @@ class QueueFacts:
     visibility_timeout: int
     retention: int
     poison: str | None
+    takes_from_rules: bool = False  # its policy lets EventBridge send, for some rules at least
 
     @property
     def has_redrive(self) -> bool:
@@ -82,7 +83,7 @@ class Queues:
         """
         url = self.url(arn)
         answer = self._clients.sqs.get_queue_attributes(
-            QueueUrl=url, AttributeNames=["VisibilityTimeout", "MessageRetentionPeriod", "RedrivePolicy"]
+            QueueUrl=url, AttributeNames=["VisibilityTimeout", "MessageRetentionPeriod", "RedrivePolicy", "Policy"]
         )
         facts = answer["Attributes"]
         return QueueFacts(
@@ -90,6 +91,7 @@ class Queues:
             visibility_timeout=int(facts["VisibilityTimeout"]),
             retention=int(facts["MessageRetentionPeriod"]),
             poison=json.loads(facts.get("RedrivePolicy", "{}")).get("deadLetterTargetArn"),
+            takes_from_rules=_lets_in(json.loads(facts.get("Policy", "{}")), "events.amazonaws.com"),
         )
 
     @translated()
@@ -175,6 +177,26 @@ def _message(message: "MessageTypeDef") -> Message:
 def _moment(milliseconds: str | None) -> datetime | None:
     """SQS API, ReceiveMessage, SentTimestamp: "epoch time in milliseconds"."""
     return datetime.fromtimestamp(int(milliseconds) / 1000, UTC) if milliseconds else None
+
+
+def _lets_in(policy: Mapping[str, Any], service: str) -> bool:
+    """Whether a statement lets a service send. For which resources' sake, and what else denies it, only AWS knows."""
+    return any(
+        one.get("Effect") == "Allow"
+        and {service, "*"} & set(_principals(one.get("Principal", {})))
+        and {"sqs:sendmessage", "sqs:*", "*"} & {action.lower() for action in _listed(one.get("Action", []))}
+        for one in _listed(policy.get("Statement", []))
+    )
+
+
+def _principals(principal: Any) -> list[Any]:  # noqa: ANN401 - JSON: "*", or names by kind
+    if not isinstance(principal, Mapping):
+        return _listed(principal)
+    return [name for names in principal.values() for name in _listed(names)]
+
+
+def _listed(value: Any) -> list[Any]:  # noqa: ANN401 - JSON: policies write one thing with or without a list around it
+    return list(value) if isinstance(value, list) else [value]
 
 
 def _batches(receipts: Sequence[str]) -> Iterator[Sequence[str]]:

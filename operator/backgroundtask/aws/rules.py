@@ -23,7 +23,7 @@ from backgroundtask.plan.rules import TARGET_ID, from_rule, is_in, rule_group, t
 from backgroundtask.plan.schedule import Schedule, marks_in
 
 if TYPE_CHECKING:
-    from mypy_boto3_events.type_defs import TagTypeDef
+    from mypy_boto3_events.type_defs import TagTypeDef, TargetTypeDef
 
 _ABSENT = "ResourceNotFoundException"
 _NOTHING = '{"source":["bgtask.dev"]}'  # a pattern: a rule has to have one, or a schedule
@@ -155,8 +155,8 @@ class Rules:
         return [cast("Mapping[str, Any]", one) for one in answer["Targets"]]
 
     def _listed(self, prefix: str) -> Iterator[Mapping[str, Any]]:
-        named = {"NamePrefix": prefix} if prefix else {}
-        for page in self._clients.events.get_paginator("list_rules").paginate(**named):
+        paginator = self._clients.events.get_paginator("list_rules")
+        for page in paginator.paginate(NamePrefix=prefix) if prefix else paginator.paginate():
             yield from (cast("Mapping[str, Any]", one) for one in page["Rules"])
 
     def _put_only_target(self, schedule: Schedule) -> None:
@@ -165,7 +165,8 @@ class Rules:
         self._remove_targets(schedule.name, others)
 
     def _put_target(self, schedule: Schedule) -> None:
-        answer = self._clients.events.put_targets(Rule=schedule.name, Targets=[to_target(schedule)])
+        target = cast("TargetTypeDef", to_target(schedule))
+        answer = self._clients.events.put_targets(Rule=schedule.name, Targets=[target])
         _refuse_failed(answer["FailedEntries"], "PutTargets")
 
     def _remove_targets(self, name: str, ids: Sequence[str]) -> None:

@@ -3,6 +3,7 @@
 What is remembered between passes only saves questions: a process that has forgotten it asks AWS again.
 """
 
+import json
 from collections.abc import Mapping, Sequence
 from datetime import timedelta
 from typing import Any
@@ -89,6 +90,10 @@ class _Pass:
         if spec is None:
             return Unchanged()
         site = self._context.site(spec.launch_template)
+        if site.spec.clock not in site.clocks:  # what is made there has to be found again
+            raise Busy(
+                "LaunchTemplateNotReady", f"LaunchTemplate {site.template} has a new clock: it is verified first."
+            )
         owner = self._context.owner(self._task.metadata)
         wanted = desired(owner, self._task.metadata.uid, spec, site, now=self._context.now())
         self._memory.too_late_at = too_late_at(spec)
@@ -96,12 +101,12 @@ class _Pass:
             return Unchanged()
         self._refuse_again(wanted)
         self._await_turn(wanted, site)
-        names = self._names(wanted)
+        keys = self._keys(wanted)
         if not self._hold(raw):
             return Unchanged()
         self._memory.schedules = None  # until the plan is carried out, anything may exist
         try:
-            return self._settled(wanted, site, names, _in_use(runs))
+            return self._settled(wanted, site, keys, _in_use(runs))
         except Rejected as error:
             self._memory.refused = Refusal(wanted.digest, error, self._context.now() + LOOK_AGAIN)
             raise
@@ -118,10 +123,10 @@ class _Pass:
         self._memory.suspect -= suspected
         return Refused(refusal, switched_off=True)
 
-    def _settled(self, wanted: Desired, site: Site, names: frozenset[str] | None, in_use: frozenset[str]) -> Settled:
+    def _settled(self, wanted: Desired, site: Site, keys: frozenset[str] | None, in_use: frozenset[str]) -> Settled:
         holdings, memory = self._holdings(site), self._memory
         suspected = memory.suspect
-        observed = memory.complete(holdings.observe(names, known=self._known(wanted)))
+        observed = memory.complete(holdings.observe(keys, known=self._known(wanted)))
         now = self._context.now()
         todo = plan(
             wanted,
@@ -140,7 +145,7 @@ class _Pass:
         return Settled(
             desired=wanted,
             definition_arn=placed.revision.arn,
-            schedule_arns=tuple(placed.schedules[one.name] for one in wanted.schedules),
+            schedule_arns=tuple(placed.schedules[one.key] for one in wanted.schedules),
         )
 
     def _holdings(self, site: Site) -> Holdings:
@@ -208,12 +213,12 @@ class _Pass:
             raise Rejected(refused.error.reason, refused.error.message)
         self._memory.refused = None
 
-    def _names(self, wanted: Desired) -> frozenset[str] | None:
+    def _keys(self, wanted: Desired) -> frozenset[str] | None:
         """The schedules to ask for; None for all. An object that nobody held yet has none: creating them tells."""
-        names, known = frozenset(one.name for one in wanted.schedules), self._memory.schedules
-        if not self._is_held and names:
+        keys, known = frozenset(one.key for one in wanted.schedules), self._memory.schedules
+        if not self._is_held and keys:
             return frozenset()
-        return None if known is None else names | known
+        return None if known is None else keys | known
 
     def _known(self, wanted: Desired) -> Revision | None:
         """The revision that the status vouches for: it was written when AWS held just what is wanted now."""
@@ -241,5 +246,15 @@ class _Pass:
 
 
 def _in_use(runs: Sequence[BackgroundTaskRun]) -> frozenset[str]:
-    arns = (run.status.task_definition_arn for run in runs if not has_ended(run))
-    return frozenset(arn for arn in arns if arn)
+    """The revisions of runs that have not ended, and those that a launch was frozen with: it may be sent again."""
+    alive = [run.status for run in runs if not has_ended(run)]
+    frozen = (_revision_in(one.launch.request) for one in alive if one.launch)
+    return frozenset(filter(None, (*(one.task_definition_arn for one in alive), *frozen)))
+
+
+def _revision_in(request: str) -> str | None:
+    try:
+        arn = json.loads(request)["taskDefinition"]
+    except (ValueError, LookupError, TypeError):  # somebody edited the status
+        return None
+    return arn if isinstance(arn, str) else None

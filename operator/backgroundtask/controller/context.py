@@ -10,7 +10,7 @@ from backgroundtask.api.metadata import ObjectMeta
 from backgroundtask.api.parsing import parse_template, read_template_status
 from backgroundtask.aws import Cloud, Clouds, Urgency
 from backgroundtask.controller.drains import Drains
-from backgroundtask.controller.keys import Inbox, Key, ResyncKey, TaskKey
+from backgroundtask.controller.keys import Inbox, Key, RepositoryKey, ResyncKey, TaskKey
 from backgroundtask.controller.settings import Settings
 from backgroundtask.controller.workqueue import Priority, WorkQueue
 from backgroundtask.errors import Blocked, Busy, Expected, Paced, Rejected
@@ -65,15 +65,16 @@ class Context:
             raise Blocked(
                 "LaunchTemplateNotFound", f"There is no LaunchTemplate {template}: create it, or name another."
             )
-        cluster = read_template_status(raw).cluster_arn
-        if cluster is None:
+        status = read_template_status(raw)
+        if status.cluster_arn is None:
             raise Blocked("LaunchTemplateNotReady", f"LaunchTemplate {template} is not ready yet: see its conditions.")
         spec = parse_template(raw).spec
         return Site(
             template=template,
             spec=spec,
-            cluster=cluster,
+            cluster=status.cluster_arn,
             group=schedule_group(spec, self.settings.installation),
+            clocks=status.clocks or ("Scheduler",),
         )
 
     def is_worth_telling(self, key: Key, error: Expected) -> bool:
@@ -87,7 +88,7 @@ class Context:
         is_idle = isinstance(key, ResyncKey) or self.queue.priority(key) is Priority.RESYNC
         return self.clouds.pacing.work(
             key,
-            share=key.namespace if isinstance(key, TaskKey) else "",
+            share=key.namespace if isinstance(key, TaskKey | RepositoryKey) else "",
             urgency=Urgency.RESYNC if is_idle else Urgency.CHANGE,
         )
 

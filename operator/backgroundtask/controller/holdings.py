@@ -29,11 +29,12 @@ from backgroundtask.plan.changes import (
 from backgroundtask.plan.desired import Site, allows
 from backgroundtask.plan.names import Owner
 from backgroundtask.plan.orphans import retention
+from backgroundtask.plan.schedule import CLOCKS, key_of
 
 
 @dataclass(slots=True)
 class Placed:
-    """Where a plan has led: the revision that starts, and the ARNs of the schedules by name."""
+    """Where a plan has led: the revision that starts, and the ARNs of the schedules by their keys."""
 
     revision: Revision
     schedules: dict[str, str] = field(default_factory=dict)
@@ -55,8 +56,8 @@ class Holdings:
         """Whether the site still offers what the tasks of a revision get."""
         return allows(self._site, self._metadata.namespace, self._cloud.ecs.revision(definition_arn))
 
-    def observe(self, names: Iterable[str] | None = None, *, known: Revision | None = None) -> Observed:
-        """What there is. `names` are the schedules to ask for, None: all that a task can have.
+    def observe(self, keys: Iterable[str] | None = None, *, known: Revision | None = None) -> Observed:
+        """What there is. `keys` are those of the schedules to ask for, None: all that a task can have.
 
         `known` is a revision of which it is known what it bears; that it is still there is asked all the same.
         """
@@ -65,17 +66,17 @@ class Holdings:
             known if known and arn == known.arn else ecs.revision(arn)
             for arn in ecs.active_revisions(self._owner.family)
         )
-        return Observed(revisions=revisions, schedules=self._schedules(names))
+        return Observed(revisions=revisions, schedules=self._schedules(keys))
 
     def carry_out(self, todo: Plan, observed: Observed) -> Placed:
         """Do what is planned, in its order."""
         for step in todo.pause:
             self._write(step)
-        placed = Placed(self._revision(todo), {name: found.arn for name, found in observed.schedules.items()})
+        placed = Placed(self._revision(todo), {key: found.arn for key, found in observed.schedules.items()})
         for change in todo.schedules:
             arn = self._write(change, placed.revision)
             if change.after is not None:
-                placed.schedules[change.after.name] = arn
+                placed.schedules[change.after.key] = arn
         placed.postponed = self._retire(todo.retire)
         return placed
 
@@ -102,14 +103,14 @@ class Holdings:
         """Mark all of it as what stays by intention, so that no sweep takes it for an orphan."""
         marks = retention(self.observe(), str(self._owner))
         for step in marks.schedules:
-            self._cloud.schedules.update(step.after)
+            self._cloud.on(step.after.clock).update(step.after)
         for revision in marks.revisions:
             self._cloud.ecs.retain(revision)
 
     def left(self) -> tuple[str, ...]:
         """What there is of it, for people: names of schedules, ARNs of running ECS tasks and of revisions."""
         end = teardown(self.observe(), str(self._owner))
-        names = (f"schedule {self._site.group}/{step.before.name}" for step in end.schedules)
+        names = (f"schedule {step.before.group}/{step.before.key}" for step in end.schedules)
         return (*names, *sorted(self._running()), *(revision.arn for revision in end.retire))
 
     def _retire(self, revisions: tuple[Revision, ...]) -> Paced | None:
@@ -133,10 +134,16 @@ class Holdings:
     def _task(self) -> str:
         return f"{self._metadata.namespace}/{self._metadata.name}"
 
-    def _schedules(self, names: Iterable[str] | None = None) -> dict[str, Found]:
-        asked = sorted(self._owner.schedule_names if names is None else names)
-        found = {name: self._cloud.schedules.find(self._site.group, name) for name in asked}
-        return {name: one for name, one in found.items() if one}
+    def _schedules(self, keys: Iterable[str] | None = None) -> dict[str, Found]:
+        wanted = None if keys is None else frozenset(keys)
+        places = {
+            key_of(clock, name): (self._site.shelf(clock, self._owner.installation), name)
+            for clock in (self._site.clocks if wanted is None else CLOCKS)
+            for name in self._owner.schedule_names
+        }
+        asked = (place for key, place in sorted(places.items()) if wanted is None or key in wanted)
+        found = (self._cloud.on(shelf.clock).find(shelf.group, name) for shelf, name in asked)
+        return {one.schedule.key: one for one in found if one}
 
     def _revision(self, todo: Plan) -> Revision:
         match todo.definition:
@@ -153,11 +160,11 @@ class Holdings:
         arn = ""
         match change:
             case Create(after):
-                arn = self._cloud.schedules.create(after.pointing_at(revision.arn) if revision else after)
+                arn = self._cloud.on(after.clock).create(after.pointing_at(revision.arn) if revision else after)
             case Update(_, after):
-                arn = self._cloud.schedules.update(after.pointing_at(revision.arn) if revision else after)
+                arn = self._cloud.on(after.clock).update(after.pointing_at(revision.arn) if revision else after)
             case Remove(before):
-                self._cloud.schedules.remove(before.group, before.name)
+                self._cloud.on(before.clock).remove(before.group, before.name)
             case _:
                 assert_never(change)
         self._tell(change)

@@ -1,8 +1,10 @@
-"""What one process knows of the AWS side of a task beyond its status, to save questions: forgetting it costs some."""
+"""What one process knows of a task and its runs beyond their status, to save questions: forgetting it costs some."""
 
-from dataclasses import dataclass, replace
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 
+from backgroundtask.api.run import BackgroundTaskRun
 from backgroundtask.errors import Paced, Rejected
 from backgroundtask.plan.changes import Desired, Observed, Plan, Revision
 
@@ -20,7 +22,7 @@ class Refusal:
 class Memory:
     """What one process knows of a task beyond its status."""
 
-    schedules: frozenset[str] | None = None  # names that may exist; None: not known
+    schedules: frozenset[str] | None = None  # keys of those that may exist; None: not known
     suspect: int = 0  # how often somebody saw AWS differ since a pass has looked
     unchanged_since: datetime | None = None
     retire_at: datetime | None = None
@@ -38,9 +40,25 @@ class Memory:
 
     def settle(self, wanted: Desired, done: Plan, now: datetime, *, postponed: Paced | None = None) -> None:
         """A plan was carried out: AWS holds what was wanted, and what is not yet to be retired, or waits for that."""
-        self.schedules = frozenset(one.name for one in wanted.schedules)
+        self.schedules = frozenset(one.key for one in wanted.schedules)
         self.registered = None
         self.postponed = postponed
         self.retire_at = now if postponed else done.retire_at
-        waits = self.retire_at is not None and not wanted.schedules
-        self.unchanged_since = (self.unchanged_since or now) if waits else None
+        is_untold = all(one.clock == "Rule" for one in wanted.schedules)  # AWS tells of none when it was changed
+        since = now if done.schedules else self.unchanged_since or now
+        self.unchanged_since = since if self.retire_at is not None and is_untold else None
+
+
+@dataclass(slots=True)
+class RunMemory:
+    """What one process knows of the runs of a task beyond their status."""
+
+    stopping: dict[str, datetime] = field(default_factory=dict)  # ECS tasks that were asked to stop, and when
+    told: set[str] = field(default_factory=set)  # UIDs of runs that stay though their time is over, as was told
+
+    def keep(self, runs: Sequence[BackgroundTaskRun]) -> None:
+        """Forget what is about no run any more. `runs` are all that there are."""
+        arns = {one.task_arn for run in runs for one in run.status.attempts} | {run.status.task_arn for run in runs}
+        self.told &= {run.metadata.uid for run in runs}
+        for arn in self.stopping.keys() - arns:
+            del self.stopping[arn]

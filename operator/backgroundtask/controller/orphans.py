@@ -17,7 +17,7 @@ from backgroundtask.controller import metrics
 from backgroundtask.controller.context import Context, log
 from backgroundtask.controller.holdings import Holdings
 from backgroundtask.controller.keys import TaskKey
-from backgroundtask.controller.sightings import Sightings
+from backgroundtask.controller.sightings import Listed, Sightings
 from backgroundtask.controller.workqueue import Priority
 from backgroundtask.kube.resource import TEMPLATES, Ref
 from backgroundtask.plan.desired import Site
@@ -63,10 +63,8 @@ class Orphans:
             del self._memories[cloud]
         self._measure()
 
-    def look(
-        self, cloud: Cloud, sites: Sequence[Site], *, schedules: Mapping[str, Iterable[str]], definitions: Iterable[str]
-    ) -> None:
-        """Judge what was listed of one cloud: names of schedules by group, ARNs of ACTIVE definitions of ours.
+    def look(self, cloud: Cloud, sites: Sequence[Site], *, schedules: Listed, definitions: Iterable[str]) -> None:
+        """Judge what was listed of one cloud: names of schedules, ARNs of ACTIVE definitions of ours.
 
         Raises:
             Expected: AWS cannot be asked for more.
@@ -134,7 +132,7 @@ class Orphans:
         return self._context.settings.orphan_sweep == "delete" and not self._context.settings.adopt
 
     def _hand_over(self, owners: Sequence[Owner], sites: Sequence[Site]) -> None:
-        places = {(site.group, site.cluster): site for site in sites}
+        places = {(site.group, site.cluster, site.clocks): site for site in sites}
         for owner in owners:
             key = TaskKey(owner.namespace, owner.name)
             self._due[key] = tuple(places.values())

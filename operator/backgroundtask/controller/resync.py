@@ -14,16 +14,18 @@ from backgroundtask.api.parsing import read_metadata, read_task_status
 from backgroundtask.api.phases import ENDS
 from backgroundtask.aws import Cloud
 from backgroundtask.controller.context import Context, log
-from backgroundtask.controller.keys import Delivery, ResyncKey, TaskKey
+from backgroundtask.controller.keys import Delivery, Gone, ResyncKey, TaskKey
 from backgroundtask.controller.orphans import Orphans
 from backgroundtask.controller.poison import PoisonQueues
+from backgroundtask.controller.slots import audit
 from backgroundtask.controller.watch import Watcher, spread
 from backgroundtask.controller.workqueue import Priority
 from backgroundtask.errors import Expected
-from backgroundtask.kube.cache import DELETED
-from backgroundtask.kube.resource import RUNS, TASKS, TEMPLATES, Body, Resource
+from backgroundtask.kube.cache import DELETED, KINDS
+from backgroundtask.kube.resource import TASKS, TEMPLATES, Body, Resource
 from backgroundtask.plan.desired import Site
 from backgroundtask.plan.names import family_prefix
+from backgroundtask.plan.schedule import CLOCKS, clock_of, key_of
 
 _DAY = timedelta(days=1)
 _MOST_ASKED = 50  # objects that are asked for one by one; where more are missed, all are listed
@@ -63,7 +65,7 @@ class Resync:
     def _look_at_cluster(self) -> None:
         """Heal what the watch missed, and see to it that each template has looks of its own."""
         self._orphans.listing()
-        for resource in (TEMPLATES, RUNS, TASKS):
+        for resource in KINDS:
             self._heal(resource)
         self._orphans.listed()
         for _, name in self._context.cache.keys(TEMPLATES):
@@ -75,6 +77,7 @@ class Resync:
         for key in list(self._full_looks):
             if key not in tasks:
                 self._full_looks.pop(key, None)
+        audit(self._context)
 
     def _heal(self, resource: Resource) -> None:
         """Take in what came, changed or went without an event, as if one had told."""
@@ -104,12 +107,19 @@ class Resync:
         if not sites or sites[0].template != template:
             return
         cloud = self._context.cloud(sites[0])
-        groups = {group: cloud.schedules.enabled_by_name(group) for group in sorted({site.group for site in sites})}
-        revisions = _by_family(cloud.ecs.all_active_revisions(family_prefix(self._context.settings.installation)))
+        installation = self._context.settings.installation
+        shelves = sorted({shelf for site in sites for shelf in site.shelves(installation)})
+        listed = {shelf: cloud.on(shelf.clock).enabled_by_name(shelf.group) for shelf in shelves}
+        revisions = _by_family(cloud.ecs.all_active_revisions(family_prefix(installation)))
         for site in sites:
-            self._look_at_tasks(site, groups[site.group], revisions)
+            enabled = {
+                key_of(shelf.clock, name): fires
+                for shelf in site.shelves(installation)
+                for name, fires in listed[shelf].items()
+            }
+            self._look_at_tasks(site, enabled, revisions)
         definitions = (arn for arns in revisions.values() for arn in arns)
-        self._orphans.look(cloud, sites, schedules=groups, definitions=definitions)
+        self._orphans.look(cloud, sites, schedules=listed, definitions=definitions)
         self._poison.look(cloud, (queue for site in sites for queue in _queues(site)))
         trouble = [error for site in sites if (error := self._look_at_runs(cloud, site))]
         if trouble:
@@ -148,10 +158,12 @@ class Resync:
         scheduled = find(status.conditions, SCHEDULED)
         is_on = scheduled is not None and scheduled.status == "True"
         owner = self._context.owner(metadata)
-        there = {name: enabled[name] for name in owner.schedule_names if name in enabled}
+        keys = (key_of(clock, name) for clock in CLOCKS for name in owner.schedule_names)
+        there = {key: enabled[key] for key in keys if key in enabled}
         listed = sorted(revisions.get(owner.family, []), key=_number)
         current = listed[-1:] if self._is_retiring(key) else listed
-        return there != {one.name: is_on for one in status.schedules} or current != [status.task_definition_arn]
+        told = {key_of(clock_of(one.arn), one.name): is_on for one in status.schedules}
+        return there != told or current != [status.task_definition_arn]
 
     def _is_full_look_due(self, key: TaskKey) -> bool:
         """Once a day for each task, at a time of the day that its name decides: also where processes live short."""
@@ -170,11 +182,12 @@ class Resync:
         if not active:
             return None
         try:
-            seen, _ = cloud.ecs.tasks(site.cluster, sorted(active))
+            seen, missing = cloud.ecs.tasks(site.cluster, sorted(active))
         except Expected as error:
             return error
-        for arn, task in seen.items():
-            self._context.inbox.put(active[arn], [Delivery(task)])
+        told: dict[str, Delivery | Gone] = {arn: Delivery(task) for arn, task in seen.items()}
+        for arn, what in (told | {arn: Gone(arn) for arn in missing}).items():
+            self._context.inbox.put(active[arn], [what])
             self._context.queue.add(active[arn], Priority.RESYNC)
         return None
 

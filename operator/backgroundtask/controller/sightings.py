@@ -8,22 +8,23 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from backgroundtask.api.names import TAG_PREFIX
+from backgroundtask.api.template import Clock
 from backgroundtask.aws import Cloud
 from backgroundtask.controller.context import Context
+from backgroundtask.controller.groups import is_own
 from backgroundtask.errors import Busy
 from backgroundtask.kube.resource import TASKS
 from backgroundtask.plan.changes import Found, Observed, Revision
 from backgroundtask.plan.desired import Site
 from backgroundtask.plan.names import Owner, owner_of_definition, owner_of_mark
 from backgroundtask.plan.orphans import is_retained
-
-CLUSTER_TAG = f"{TAG_PREFIX}cluster"
-INSTALLATION_TAG = f"{TAG_PREFIX}installation"
+from backgroundtask.plan.schedule import Shelf
 
 _ASK_AGAIN = 86_400.0  # seconds until what is not ours to take is asked for again
 
-Listed = Mapping[str, Iterable[str]]
+Listed = Mapping[Shelf, Iterable[str]]
+"""Names of schedules by where they lie."""
+Place = tuple[Shelf, str]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,9 +38,9 @@ class Seen:
 
 @dataclass(slots=True)
 class _Suspect:
-    """What may be of one owner without an object: schedules as (group, name), definitions as ARNs."""
+    """What may be of one owner without an object: schedules by their places, definitions as ARNs."""
 
-    schedules: list[tuple[str, str]] = field(default_factory=list)
+    schedules: list[Place] = field(default_factory=list)
     definitions: list[str] = field(default_factory=list)
 
 
@@ -51,8 +52,8 @@ class Sightings:
         self._cloud = cloud
         self._clock = clock
         self._orphans: set[Owner] = set()  # as asked for; kept where a look goes no further, so that the next one does
-        self._strangers: dict[tuple[str, str], float] = {}  # schedules, and when they were asked for
-        self._owners: dict[tuple[str, str], Owner] = {}  # of schedules that were asked for
+        self._strangers: dict[Place, float] = {}  # schedules, and when they were asked for
+        self._owners: dict[Place, Owner] = {}  # of schedules that were asked for
         self._left_alone: dict[Owner, float] = {}  # retained, or without our mark, and when that was asked for
 
     def look(self, sites: Sequence[Site], *, schedules: Listed, definitions: Iterable[str]) -> Seen:
@@ -90,16 +91,25 @@ class Sightings:
         """
         if not self._is_ours(sites):
             return False
-        if self._cloud.schedules.groups_of(owner.schedule_prefix) - {site.group for site in sites}:
+        shelves = self._shelves(sites)
+        if any(self._elsewhere(owner, clock, shelves) for clock in sorted({shelf.clock for shelf in shelves})):
             return False  # a template that is not looked at, or another cluster, still fires it
-        places = [(site.group, name) for site in sites for name in owner.schedule_names]
+        places = [(shelf, name) for shelf in shelves for name in owner.schedule_names]
         definitions = self._cloud.ecs.active_revisions(owner.family)
         return self._may_be_taken(owner, _Suspect(places, list(definitions)))
 
-    def _of_schedules(self, known: set[Owner], listed: Listed) -> list[tuple[Owner, tuple[str, str]]]:
+    def _elsewhere(self, owner: Owner, clock: Clock, looked_at: Sequence[Shelf]) -> bool:
+        groups = self._cloud.on(clock).groups_of(owner.schedule_prefix)
+        return not groups <= {shelf.group for shelf in looked_at if shelf.clock == clock}
+
+    def _shelves(self, sites: Sequence[Site]) -> tuple[Shelf, ...]:
+        installation = self._context.settings.installation
+        return tuple(sorted({shelf for site in sites for shelf in site.shelves(installation)}))
+
+    def _of_schedules(self, known: set[Owner], listed: Listed) -> list[tuple[Owner, Place]]:
         """Whose the schedules are that no known task can have."""
         names = {name for owner in known for name in owner.schedule_names}
-        places = {(group, name) for group, listing in listed.items() for name in listing if name not in names}
+        places = {(shelf, name) for shelf, listing in listed.items() for name in listing if name not in names}
         self._strangers = {one: at for one, at in self._strangers.items() if one in places}
         self._owners = {one: owner for one, owner in self._owners.items() if one in places}
         for place in sorted(places - self._owners.keys()):
@@ -107,17 +117,17 @@ class Sightings:
                 self._ask_for_owner(*place)
         return [(owner, place) for place, owner in sorted(self._owners.items())]
 
-    def _ask_for_owner(self, group: str, name: str) -> None:
-        found = self._cloud.schedules.find(group, name)
+    def _ask_for_owner(self, shelf: Shelf, name: str) -> None:
+        found = self._cloud.on(shelf.clock).find(shelf.group, name)
         owner = owner_of_mark(found.schedule.owner) if found else None
         if (
             owner is None
             or owner.installation != self._context.settings.installation
             or name not in owner.schedule_names
         ):
-            self._strangers[group, name] = self._clock()
+            self._strangers[shelf, name] = self._clock()
             return
-        self._owners[group, name] = owner
+        self._owners[shelf, name] = owner
 
     def _ask_for_marks(self, suspects: Mapping[Owner, _Suspect], sites: Sequence[Site]) -> None:
         self._left_alone = {owner: at for owner, at in self._left_alone.items() if owner in suspects}
@@ -134,7 +144,10 @@ class Sightings:
 
     def _may_be_taken(self, owner: Owner, suspect: _Suspect) -> bool:
         """Whether anything of it bears the owner's mark, and nothing says that it is retained."""
-        schedules = {f"{group}/{name}": self._cloud.schedules.find(group, name) for group, name in suspect.schedules}
+        schedules = {
+            f"{shelf.clock}/{shelf.group}/{name}": self._cloud.on(shelf.clock).find(shelf.group, name)
+            for shelf, name in suspect.schedules
+        }
         observed = Observed(
             revisions=tuple(filter(None, map(self._revision, suspect.definitions))),
             schedules={place: found for place, found in schedules.items() if isinstance(found, Found)},
@@ -154,13 +167,8 @@ class Sightings:
             return None
 
     def _is_ours(self, sites: Sequence[Site]) -> bool:
-        """Whether every schedule group bears this cluster's mark: another cluster's objects are not ours to judge."""
-        for name in sorted({site.group for site in sites}):
-            group = self._cloud.schedules.group(name)
-            marks = (self._context.cluster_uid, self._context.settings.installation)
-            if group is None or (group.tags.get(CLUSTER_TAG), group.tags.get(INSTALLATION_TAG)) != marks:
-                return False
-        return True
+        """Whether everything that holds schedules bears this cluster's mark: others' objects are not ours to judge."""
+        return all(is_own(self._context, self._cloud, shelf) for shelf in self._shelves(sites))
 
     def _was_asked(self, at: float | None) -> bool:
         return at is not None and self._clock() - at < _ASK_AGAIN

@@ -5,7 +5,7 @@ platform team's, and are only looked at. What AWS refuses later (a role that may
 pulled) shows where it happens.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from datetime import UTC, datetime
 from typing import Any
@@ -19,14 +19,13 @@ from backgroundtask.aws import Cloud, QueueFacts
 from backgroundtask.controller.configure import LOOK_AGAIN
 from backgroundtask.controller.context import Context
 from backgroundtask.controller.force import Unheeded, is_forced, tell_left
-from backgroundtask.controller.keys import TaskKey, TemplateKey
-from backgroundtask.controller.sightings import CLUSTER_TAG, INSTALLATION_TAG
+from backgroundtask.controller.groups import own_group
+from backgroundtask.controller.keys import RepositoryKey, TaskKey, TemplateKey
 from backgroundtask.controller.statuses import write_status
 from backgroundtask.controller.tracker import Tracker
 from backgroundtask.controller.workqueue import Priority
 from backgroundtask.errors import Blocked, Expected, Rejected
 from backgroundtask.kube.resource import TEMPLATES, Ref
-from backgroundtask.plan.desired import schedule_group
 from backgroundtask.plan.moments import stamp
 from backgroundtask.plan.status import condition_changes
 
@@ -89,12 +88,12 @@ class Templates:
         if cluster is None or cluster.status != "ACTIVE":
             state = "does not exist" if cluster is None else f"is {cluster.status}"
             raise Blocked("ClusterNotActive", f"ECS cluster {spec.cluster} {state} in {spec.region}: create it there.")
-        for arn in (spec.queues.events, spec.queues.ticks):
-            _judge(arn, cloud.queues.describe(arn))
-        group = self._own_group(cloud, spec)
+        _judge(spec.queues.events, cloud.queues.describe(spec.queues.events))
+        _judge(spec.queues.ticks, cloud.queues.describe(spec.queues.ticks), of_rules=spec.clock == "Rule")
+        group = own_group(self._context, cloud, spec)
         self._follow(key, cloud, spec)
         cloud.logs.ensure(spec.logs.group, retention_days=spec.logs.retention_days, tags=spec.tags)
-        return {"cluster_arn": cluster.arn, "schedule_group_arn": group}
+        return {"cluster_arn": cluster.arn, **_clocked(read_template_status(raw), spec, group)}
 
     def _cloud(self, key: TemplateKey, spec: TemplateSpec) -> Cloud:
         return self._context.clouds.of(region=spec.region, assume_role_arn=spec.assume_role_arn, template=key.name)
@@ -114,31 +113,6 @@ class Templates:
         if key not in self._followed and read_template_status(raw).cluster_arn is not None:
             spec = parse_template(raw).spec
             self._follow(key, self._cloud(key, spec), spec)
-
-    def _own_group(self, cloud: Cloud, spec: TemplateSpec) -> str:
-        """The ARN of the schedule group, which bears the mark of this cluster and this installation from now on."""
-        settings = self._context.settings
-        name = schedule_group(spec, settings.installation)
-        marks = {CLUSTER_TAG: self._context.cluster_uid, INSTALLATION_TAG: settings.installation}
-        group = cloud.schedules.group(name)
-        if group is None:
-            return cloud.schedules.create_group(name, {**spec.tags, **marks}).arn
-        others = {key for key, mark in marks.items() if group.tags.get(key, mark) != mark}
-        if INSTALLATION_TAG in others:
-            raise Blocked(
-                "NotOwned",
-                f"Schedule group {name} belongs to installation {group.tags[INSTALLATION_TAG]}: "
-                "name another in spec.scheduleGroup of a new LaunchTemplate.",
-            )
-        if CLUSTER_TAG in others and not settings.adopt:
-            raise Blocked(
-                "ScheduleGroupOfAnotherCluster",
-                f"Schedule group {name} belongs to another cluster. Where that one is gone, start this operator once "
-                "with --adopt; otherwise give one of the two another installation.",
-            )
-        if marks.items() - group.tags.items():
-            cloud.schedules.tag_group(group.arn, marks)
-        return group.arn
 
     def _refuse(self, key: TemplateKey, raw: Mapping[str, Any], error: Expected) -> None:
         if error.reason not in _OF_OTHERS:
@@ -174,8 +148,8 @@ class Templates:
         if write_status(self._context, TEMPLATES, raw, after) is None:
             return
         self._tell(Ref.of(TEMPLATES, raw), before, after)
-        if (before.observed_generation, before.cluster_arn) != (after.observed_generation, after.cluster_arn):
-            self._wake_tasks(key)
+        if _is_news(before, after):
+            self._wake_users(key)
 
     def _tell(self, ref: Ref, before: TemplateStatus, after: TemplateStatus) -> None:
         for condition in condition_changes(before.conditions, after.conditions):
@@ -183,19 +157,24 @@ class Templates:
                 kind = "Normal" if condition.status == "True" else "Warning"
                 self._context.recorder.emit(ref, type=kind, reason=condition.reason, message=condition.message)
 
-    def _wake_tasks(self, key: TemplateKey) -> None:
-        for namespace, name in self._context.cache.tasks_using(key.name):
-            self._context.queue.add(TaskKey(namespace, name), Priority.RESYNC)
+    def _wake_users(self, key: TemplateKey) -> None:
+        for user in self._users(key):
+            self._context.queue.add(user, Priority.RESYNC)
+
+    def _users(self, key: TemplateKey) -> list[TaskKey | RepositoryKey]:
+        """Whoever keeps it: tasks first, each by name."""
+        cache = self._context.cache
+        repositories = [RepositoryKey(*place) for place in cache.repositories_using(key.name)]
+        return [*(TaskKey(*place) for place in cache.tasks_using(key.name)), *repositories]
 
     def _part(self, key: TemplateKey, raw: Mapping[str, Any]) -> None:
-        """It goes when no task uses it any more: what they have in AWS can only be cleaned up with it."""
-        users = self._context.cache.tasks_using(key.name)
+        """It goes when nothing uses it any more: what its users have in AWS can only be cleaned up with it."""
+        users = self._users(key)
         if users and is_forced(read_metadata(raw)):
-            why = Blocked("InUse", "What these tasks have in AWS cannot be ended without it")
-            tell_left(self._context, Ref.of(TEMPLATES, raw), why, [f"{namespace}/{name}" for namespace, name in users])
+            why = Blocked("InUse", "What these have in AWS cannot be ended without it")
+            tell_left(self._context, Ref.of(TEMPLATES, raw), why, [str(user) for user in users])
         elif users:
-            namespace, name = users[0]
-            message = f"{len(users)} BackgroundTasks still use it, {namespace}/{name} among them: delete them first."
+            message = f"{len(users)} {_kinds(users)} still use it, {users[0]} among them: delete them first."
             self._write(raw, {}, reconciling("InUse", message, was_ready="True"))
             self._read_on(key, raw)
             self._context.queue.add_after(key, LOOK_AGAIN.total_seconds(), Priority.RESYNC)
@@ -211,8 +190,29 @@ class Templates:
         self._tracker.forget(key.name)
 
 
-def _judge(arn: str, facts: QueueFacts) -> None:
-    """Refuse a queue that would bring messages twice as a rule, or for ever.
+def _kinds(users: Sequence[TaskKey | RepositoryKey]) -> str:
+    names = {TaskKey: "BackgroundTasks", RepositoryKey: "ImageRepositories"}
+    return " and ".join(dict.fromkeys(names[type(one)] for one in users))
+
+
+def _is_news(before: TemplateStatus, after: TemplateStatus) -> bool:
+    """Whether users that could not go on may do so now."""
+    return (before.observed_generation, before.cluster_arn, before.clocks) != (
+        after.observed_generation,
+        after.cluster_arn,
+        after.clocks,
+    )
+
+
+def _clocked(before: TemplateStatus, spec: TemplateSpec, group: str) -> Mapping[str, object]:
+    """The members of the status that tell of clocks: one that was used is never forgotten."""
+    known = before.clocks or (("Scheduler",) if before.cluster_arn else ())  # as long as there was no other
+    clocks = tuple(sorted({*known, spec.clock}, reverse=True))
+    return {"clocks": clocks} | ({"schedule_group_arn": group} if spec.clock == "Scheduler" else {})
+
+
+def _judge(arn: str, facts: QueueFacts, *, of_rules: bool = False) -> None:
+    """Refuse a queue that would bring messages twice as a rule, or for ever; or nothing that EventBridge rules send.
 
     Raises:
         Blocked: the message says what to set.
@@ -227,4 +227,10 @@ def _judge(arn: str, facts: QueueFacts) -> None:
             "QueueVisibilityTooShort",
             f"Queue {arn} has a visibility timeout of {facts.visibility_timeout} s, so that messages come again while "
             f"they are worked on: set it to {_LEAST_VISIBILITY} s or more, 60 s is good.",
+        )
+    if of_rules and not facts.takes_from_rules:
+        raise Blocked(
+            "QueueClosedToRules",
+            f"Queue {arn} takes nothing from EventBridge rules: let its policy allow events.amazonaws.com to call "
+            "sqs:SendMessage, with aws:SourceArn like the rules of this account.",
         )

@@ -7,7 +7,7 @@ launch that the schedule would have made. Refuses to know the documents of AWS: 
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, get_args
 
 from backgroundtask.api.names import (
     ENV_ITEM,
@@ -21,6 +21,7 @@ from backgroundtask.api.names import (
 from backgroundtask.api.template import Clock, Launch
 from backgroundtask.plan.names import Owner
 
+CLOCKS: tuple[Clock, ...] = get_args(Clock)
 MAXIMUM_AGE = 3000
 """Seconds after its slot that a schedule may still start a task: ECS forgets the token of a short task an hour after it
 ended, and a retry that comes later would start a second one (Amazon ECS API, "Ensuring idempotency")."""

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from backgroundtask.controller import metrics
-from backgroundtask.controller.sightings import CLUSTER_TAG
+from backgroundtask.controller.groups import CLUSTER_TAG
 from backgroundtask.errors import Blocked, Busy
 from backgroundtask.kube.resource import TASKS, TEMPLATES, Resource
 from backgroundtask.plan.names import Owner
