@@ -77,14 +77,15 @@ class LogEvents:
         return Page(found[-lines:], bookmark if found else None, is_last=True)
 
     @translated()
-    def page(self, group: str, stream: str, bookmark: str | None = None) -> Page:
-        """The next lines of a stream: from its head, or from where a page ended.
+    def page(self, group: str, stream: str, bookmark: str | None = None, *, since: datetime | None = None) -> Page:
+        """The next lines of a stream: from its head, or from where a page ended; none from before `since` (aware).
 
         Raises:
             Rejected, Blocked, Busy: as AWS answers.
         """
         after = {} if bookmark is None else {"nextToken": bookmark}
-        answer = self._get(logGroupName=group, logStreamName=stream, startFromHead=True, **after)
+        start = {} if since is None else {"startTime": int(since.timestamp() * 1000)}
+        answer = self._get(logGroupName=group, logStreamName=stream, startFromHead=True, **start, **after)
         if answer is None:
             return Page((), bookmark, is_last=True)
         found, then = _lines(answer), answer["nextForwardToken"]

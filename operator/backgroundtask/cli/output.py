@@ -97,8 +97,8 @@ def say(line: str) -> None:
 
 
 def styled(word: str) -> Text:
-    """A word in the colour of what it says."""
-    return Text(word, style=_STYLES.get(word.partition(" ")[0], ""))
+    """A word, or what begins with it, in the colour of what it says."""
+    return Text(word, style=_STYLES.get(word.partition(" ")[0].rstrip(":"), ""))
 
 
 def printable(text: str) -> str:

@@ -103,7 +103,7 @@ def _facts(body: Body, now: datetime) -> list[tuple[str, str]]:
     if told.observed_generation != metadata["generation"]:
         facts.append(("Note", "the operator has not looked at the latest change yet"))
     conditions = sorted(told.conditions, key=lambda one: (one.type != READY, one.type))
-    return facts + [(one.type, f"{_brief(one)} {one.message}") for one in conditions]
+    return facts + [(one.type, f"{_brief(one)}: {one.message}") for one in conditions]
 
 
 def _last_failure(runs: Iterable[BackgroundTaskRun], now: datetime) -> list[tuple[str, str]]:

@@ -112,17 +112,17 @@ class Screen:
     def _page(self, source: _Source, *, is_new: bool) -> "Page":
         events = self._outside.log_events(source.region)
         if not is_new:
-            return events.page(source.group, source.stream, self._bookmark)
+            return events.page(source.group, source.stream, self._bookmark, since=self._selection.since)
         if self._selection.tail is not None and self._source is None:
             return events.latest(source.group, source.stream, self._selection.tail)
-        return events.page(source.group, source.stream)
+        return events.page(source.group, source.stream, since=self._selection.since)
 
     def _line(self, line: "Line") -> None:
-        if self._selection.since is not None and line.at < self._selection.since:
+        if self._selection.since is not None and line.at < self._selection.since:  # of the last lines some are older
             return
         self.lines += 1
         text = line.text if self._raw else "\n".join(printable(part) for part in line.text.split("\n"))
-        click.echo(text)
+        click.echo(text, color=True)  # else click leaves colours out where a pipe follows
 
 
 def _source(run: BackgroundTaskRun) -> _Source | None:

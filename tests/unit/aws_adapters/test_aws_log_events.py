@@ -50,6 +50,16 @@ def test_a_repeated_token_says_that_there_is_nothing_before(wire: Wire) -> None:
     assert len(wire.sent) == 2
 
 
+def test_lines_from_before_a_moment_are_not_asked_for(wire: Wire) -> None:
+    wire.says("GetLogEvents", answer("late", back="b1", forth="f1"))
+
+    page = LogEvents(wire.clients()).page(*PLACE, "f0", since=datetime(2026, 1, 1, tzinfo=UTC))
+
+    assert texts(page.lines) == ["late"]
+    [asked] = wire.bodies("GetLogEvents")
+    assert (asked["startTime"], asked["nextToken"]) == (1_767_225_600_000, "f0")
+
+
 def test_a_look_for_the_last_lines_ends_though_aws_has_only_empty_pages(wire: Wire) -> None:
     for at in range(100):
         wire.says("GetLogEvents", answer(back=f"b{at}", forth="f1"))
