@@ -120,7 +120,10 @@ class Ecs(EcsTasks):
             owner=str(definition.owner),
             uid=uid,
             task_role=definition.task_role,
-            secrets=frozenset(definition.secrets.values()),
+            secrets=definition.secret_references,
+            image=definition.image,
+            file_systems=definition.file_systems,
+            has_shell=definition.has_shell,
         )
         self._revisions.put(revision)
         self._unseen.made(_family(arn), arn, None)

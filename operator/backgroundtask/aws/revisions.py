@@ -4,13 +4,15 @@ Knows the tags that mark a revision as ours; asks nothing.
 """
 
 import threading
+from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING
 
+from backgroundtask.api.names import MAIN_CONTAINER
 from backgroundtask.plan.changes import Revision
 from backgroundtask.plan.definition import DIGEST_TAG, OWNER_TAG, RETAINED_TAG, UID_TAG
 
 if TYPE_CHECKING:
-    from mypy_boto3_ecs.type_defs import DescribeTaskDefinitionResponseTypeDef
+    from mypy_boto3_ecs.type_defs import ContainerDefinitionOutputTypeDef, DescribeTaskDefinitionResponseTypeDef
 
 _REMEMBERED = 4096  # revisions; about 1 KiB each
 
@@ -52,5 +54,20 @@ def revision_of(answer: "DescribeTaskDefinitionResponseTypeDef") -> Revision:
         uid=tags.get(UID_TAG),
         task_role=definition.get("taskRoleArn"),
         retained=tags.get(RETAINED_TAG) == "true",
-        secrets=frozenset(secret["valueFrom"] for one in containers for secret in one.get("secrets", [])),
+        secrets=frozenset(_secrets(containers)),
+        image=next((one.get("image") for one in containers if one.get("name") == MAIN_CONTAINER), None),
+        file_systems=frozenset(
+            one["efsVolumeConfiguration"]["fileSystemId"]
+            for one in definition.get("volumes", [])
+            if "efsVolumeConfiguration" in one
+        ),
+        has_shell=any(one.get("linuxParameters", {}).get("initProcessEnabled", False) for one in containers),
     )
+
+
+def _secrets(containers: "Iterable[ContainerDefinitionOutputTypeDef]") -> Iterator[str]:
+    """What ECS reads for the containers: secrets that become variables, and credentials of registries."""
+    for one in containers:
+        yield from (secret["valueFrom"] for secret in one.get("secrets", []))
+        if "repositoryCredentials" in one:
+            yield one["repositoryCredentials"]["credentialsParameter"]

@@ -27,7 +27,8 @@ from backgroundtask.plan.scheduler import to_scheduler
 class Revision:
     """A task definition that ECS holds. Marks are None where it bears none: it was registered by a stranger.
 
-    `task_role` (ARN) and `secrets` (references) are the rights that its tasks get; `retained` ones belong to no object.
+    What its tasks run and get: `image`, `task_role` (ARN), `secrets` (references), `file_systems` (ids), and whether
+    people may open a shell in them (`has_shell`). `retained` ones belong to no object.
     """
 
     arn: str
@@ -37,6 +38,9 @@ class Revision:
     task_role: str | None = None
     secrets: frozenset[str] = frozenset()
     retained: bool = False
+    image: str | None = None
+    file_systems: frozenset[str] = frozenset()
+    has_shell: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

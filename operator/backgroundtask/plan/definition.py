@@ -83,6 +83,7 @@ class Definition:
     logs: Logs | None = None
     volumes: tuple[EfsVolume, ...] = ()
     registry_credentials: str | None = None  # ARN of the secret with which the image is pulled
+    has_shell: bool = False  # ECS Exec
     tags: Mapping[str, str] = field(default_factory=dict)
 
     @property
@@ -147,6 +148,10 @@ class Definition:
             container["stopTimeout"] = self.stop_timeout
         if self.volumes:
             container["mountPoints"] = [volume.to_mount_point() for volume in self.volumes]
+        if self.has_shell:
+            # An init process reaps what the agent of ECS Exec leaves behind (Amazon ECS Developer Guide, "Monitor
+            # Amazon ECS containers with ECS Exec"), and tells of a revision that its tasks may be entered.
+            container["linuxParameters"] = {"initProcessEnabled": True}
         if self.registry_credentials:
             container["repositoryCredentials"] = {"credentialsParameter": self.registry_credentials}
         if self.logs:

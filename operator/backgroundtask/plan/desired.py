@@ -4,22 +4,21 @@ A task may use what its LaunchTemplate offers to its namespace and nothing else:
 role, so the checks are made here, at each reconcile, and not only when the object was admitted.
 """
 
-import difflib
-import re
 from dataclasses import dataclass
 from datetime import datetime
 
 from backgroundtask.api.task import TaskSpec
 from backgroundtask.api.template import Clock, Launch, TemplateSpec
+from backgroundtask.api.volumes import Volume
 from backgroundtask.errors import Rejected
 from backgroundtask.plan.changes import Desired, Revision
-from backgroundtask.plan.definition import ROOM_FOR_TAGS, Definition, Logs
+from backgroundtask.plan.checks import offered_role, refuse_task, secrets_of
+from backgroundtask.plan.definition import ROOM_FOR_TAGS, Definition, EfsVolume, Logs
 from backgroundtask.plan.firing import is_told_twice, schedules
 from backgroundtask.plan.names import Owner
+from backgroundtask.plan.offers import lets_in, offers_file_system, offers_image, offers_role, offers_secret
 from backgroundtask.plan.rules import rule_group
 from backgroundtask.plan.schedule import Placement, Shelf
-
-_ARN_PARTS = 7  # arn:aws:secretsmanager:region:account:secret:name, before :json-key:version-stage:version-id
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -99,10 +98,11 @@ def desired(owner: Owner, uid: str, spec: TaskSpec, site: Site, *, now: datetime
     """What AWS has to hold for a task from `now` on.
 
     Raises:
-        Rejected: NamespaceNotAllowed, TaskRoleNotOffered, SecretNotAllowed, TooManyTags, InvalidSchedule,
-            UnknownTimeZone or TimeZoneNotSupported.
+        Rejected: NamespaceNotAllowed, TaskRoleNotOffered, TooManyTags, InvalidSchedule, UnknownTimeZone or
+            TimeZoneNotSupported; or as `checks.refuse_task`.
     """
     refuse_namespace(owner.namespace, site.template, site.spec)
+    refuse_task(owner.namespace, spec, site)
     definition = _definition(owner, spec, site)
     mode, reason = launch_mode(spec, site.spec)
     fired = schedules(
@@ -124,7 +124,7 @@ def refuse_namespace(namespace: str, template: str, spec: TemplateSpec) -> None:
     Raises:
         Rejected: NamespaceNotAllowed.
     """
-    if _lets_in(namespace, spec):
+    if lets_in(spec, namespace):
         return
     raise Rejected(
         "NamespaceNotAllowed",
@@ -133,24 +133,20 @@ def refuse_namespace(namespace: str, template: str, spec: TemplateSpec) -> None:
     )
 
 
-def _lets_in(namespace: str, spec: TemplateSpec) -> bool:
-    return namespace in spec.namespaces or "*" in spec.namespaces
-
-
 def allows(site: Site, namespace: str, revision: Revision) -> bool:
-    """Whether a template still lets a namespace in, and offers what the tasks of a revision get: role and secrets."""
-    role_offered = revision.task_role is None or revision.task_role in site.spec.task_roles.values()
-    secrets_allowed = all(_secret_allowed(reference, namespace, site) for reference in revision.secrets)
-    return _lets_in(namespace, site.spec) and role_offered and secrets_allowed
+    """Whether a template still lets a namespace in, and offers what the tasks of a revision get."""
+    template = site.spec
+    return (
+        lets_in(template, namespace)
+        and offers_role(template, revision.task_role)
+        and (revision.image is None or offers_image(template, namespace, revision.image))
+        and all(offers_secret(template, namespace, reference) for reference in revision.secrets)
+        and all(offers_file_system(template, one) for one in revision.file_systems)
+        and (template.allow_execute_command or not revision.has_shell)
+    )
 
 
 def _definition(owner: Owner, spec: TaskSpec, site: Site) -> Definition:
-    secrets = {}
-    for one in spec.env:
-        if one.value_from:
-            reference = one.value_from.secrets_manager or one.value_from.ssm_parameter or ""
-            _refuse_secret(one.name, reference, owner.namespace, site)
-            secrets[one.name] = reference
     return Definition(
         owner=owner,
         image=spec.image,
@@ -159,14 +155,31 @@ def _definition(owner: Owner, spec: TaskSpec, site: Site) -> Definition:
         command=tuple(spec.command),
         entry_point=tuple(spec.entry_point),
         env={one.name: one.value or "" for one in spec.env if not one.value_from},
-        secrets=secrets,
-        task_role=_task_role(spec.task_role, site),
+        secrets=secrets_of(spec),
+        task_role=offered_role(spec.task_role, site),
         execution_role=site.spec.execution_role_arn,
         architecture=spec.cpu_architecture,
         storage=spec.ephemeral_storage_gib,
         stop_timeout=spec.termination_grace_period_seconds,
         logs=logs(owner, site.spec),
+        volumes=tuple(sorted(map(_volume, spec.volumes), key=lambda volume: volume.name)),
+        registry_credentials=spec.registry_credentials,
+        has_shell=spec.enable_execute_command,
         tags=_tags(spec, site),
+    )
+
+
+def _volume(volume: Volume) -> EfsVolume:
+    efs = volume.efs
+    return EfsVolume(
+        name=volume.name,
+        mount_path=volume.mount_path,
+        file_system=efs.file_system_id,
+        root_directory=efs.root_directory,
+        access_point=efs.access_point_id,
+        is_encrypted=efs.transit_encryption is not False,
+        uses_task_role=bool(efs.iam),
+        is_read_only=bool(volume.read_only),
     )
 
 
@@ -180,38 +193,3 @@ def _tags(spec: TaskSpec, site: Site) -> dict[str, str]:
         f"spec.tags and the tags of LaunchTemplate {site.template} are {len(tags)} together, and ECS has room for "
         f"{ROOM_FOR_TAGS}: remove {len(tags) - ROOM_FOR_TAGS}.",
     )
-
-
-def _task_role(name: str | None, site: Site) -> str | None:
-    if name is None:
-        return None
-    offered = site.spec.task_roles
-    if name in offered:
-        return offered[name]
-    near = difflib.get_close_matches(name, offered, n=1)
-    hint = f"did you mean {near[0]}?" if near else f"it offers {', '.join(sorted(offered)) or 'none'}."
-    raise Rejected("TaskRoleNotOffered", f"LaunchTemplate {site.template} offers no task role named {name}: {hint}")
-
-
-def _refuse_secret(variable: str, reference: str, namespace: str, site: Site) -> None:
-    if _secret_allowed(reference, namespace, site):
-        return
-    raise Rejected(
-        "SecretNotAllowed",
-        f"The secret of env variable {variable} matches none of spec.secrets of LaunchTemplate {site.template} "
-        f"for namespace {namespace}: use one that it allows, or ask its owner.",
-    )
-
-
-def _secret_allowed(reference: str, namespace: str, site: Site) -> bool:
-    """Judged is the secret, not which key or version of it: these are the user's words.
-
-    With them an ARN could be continued until it looks like one of another secret.
-    """
-    secret = ":".join(reference.split(":")[:_ARN_PARTS])
-    return any(_matches(pattern.replace("{namespace}", namespace), secret) for pattern in site.spec.secrets)
-
-
-def _matches(pattern: str, text: str) -> bool:
-    """`*` stands for any characters; nothing else is special, so that an ARN can be copied as it is."""
-    return re.fullmatch(".*".join(re.escape(part) for part in pattern.split("*")), text, re.DOTALL) is not None

@@ -1,5 +1,6 @@
 """Task definitions and tasks, from what ECS answers to what the planner reads."""
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -8,7 +9,7 @@ from botocore.exceptions import ReadTimeoutError
 from backgroundtask.aws import Cluster, Ecs
 from backgroundtask.errors import Busy
 from backgroundtask.plan.changes import Revision
-from backgroundtask.plan.definition import DIGEST_TAG, OWNER_TAG, UID_TAG, Definition
+from backgroundtask.plan.definition import DIGEST_TAG, OWNER_TAG, UID_TAG, Definition, EfsVolume
 from backgroundtask.plan.names import Owner
 from fixtures.wire import REGION, Wire
 
@@ -75,6 +76,28 @@ def test_a_revision_has_the_marks_of_its_tags(wire: Wire) -> None:
     assert wire.bodies("DescribeTaskDefinition")[0]["include"] == ["TAGS"]
 
 
+def test_a_revision_tells_what_its_tasks_get_as_it_was_registered(wire: Wire) -> None:
+    volume = EfsVolume(name="data", mount_path="/mnt", file_system="fs-01234567")
+    full = replace(
+        DEFINITION,
+        task_role="arn:aws:iam::111122223333:role/reader",
+        secrets={"DB": "/db"},
+        registry_credentials="arn:aws:secretsmanager:eu-west-1:111122223333:secret:registry",
+        volumes=(volume,),
+        has_shell=True,
+    )
+    wire.says("RegisterTaskDefinition", described(8))
+    made = Ecs(wire.clients()).register(full, "uid-1")
+    sent = wire.bodies("RegisterTaskDefinition")[0]
+    wire.says(
+        "DescribeTaskDefinition", {"taskDefinition": {**sent, **described(8)["taskDefinition"]}, "tags": sent["tags"]}
+    )
+
+    assert Ecs(wire.clients()).revision(revision(8)) == made
+    assert made.secrets == {"/db", "arn:aws:secretsmanager:eu-west-1:111122223333:secret:registry"}
+    assert (made.image, made.file_systems, made.has_shell) == ("repo/image:1", {"fs-01234567"}, True)
+
+
 def test_a_strangers_revision_has_no_marks(wire: Wire) -> None:
     wire.says("DescribeTaskDefinition", {"taskDefinition": {"taskDefinitionArn": revision(7)}})
 
@@ -115,7 +138,9 @@ def test_a_registered_revision_is_marked_and_known_from_then_on(wire: Wire) -> N
 
     made = ecs.register(DEFINITION, "uid-1")
 
-    assert made == Revision(arn=revision(8), digest=DEFINITION.digest, owner=str(OWNER), uid="uid-1")
+    assert made == Revision(
+        arn=revision(8), digest=DEFINITION.digest, owner=str(OWNER), uid="uid-1", image="repo/image:1"
+    )
     assert ecs.revision(revision(8)) == made
     assert wire.bodies("RegisterTaskDefinition") == [DEFINITION.marked("uid-1")]
     assert "DescribeTaskDefinition" not in wire.operations()
