@@ -1,6 +1,7 @@
 """What a laptop's AWS needs before the operator can use it: what the CloudFormation template makes in an account.
 
-A cluster, the two queues with their poison queues, the rule that collects task events, the roles. Everything is created
+A cluster, the two queues with their poison queues, the rule that collects task events, the roles: for either clock of a
+LaunchTemplate and either way to launch. Everything is created
 where it is missing, so that a second start finds the first one's. Works against localaws, another emulator or an
 account; needs rights to create these things.
 """
@@ -103,11 +104,11 @@ class _Account:
         ]
         events, ticks = self._queue(f"{name}-events"), self._queue(f"{name}-ticks")
         self._collect_events(name, installation, cluster, events)
-        execution = self._role(f"{name}-execution", "ecs-tasks", list(_EXECUTION_ACTIONS))
-        task = self._role(f"{name}-task", "ecs-tasks", [])
-        scheduler = self._role(
-            f"{name}-scheduler", "scheduler", ["ecs:RunTask", "ecs:TagResource", "iam:PassRole", "sqs:SendMessage"]
-        )
+        self._let_rules_send(ticks, f"{events.replace(':sqs:', ':events:').rpartition(':')[0]}:rule/*")
+        execution = self._role(f"{name}-execution", ["ecs-tasks"], list(_EXECUTION_ACTIONS))
+        task = self._role(f"{name}-task", ["ecs-tasks"], [])
+        starts = ["ecs:RunTask", "ecs:TagResource", "iam:PassRole", "sqs:SendMessage"]
+        scheduler = self._role(f"{name}-scheduler", ["scheduler", "events"], starts)
         return Provisioned(
             region=self._region,
             cluster=cluster,
@@ -141,26 +142,32 @@ class _Account:
             "detail": {"clusterArn": [cluster], "group": [{"prefix": f"family:{family_prefix(installation)}"}]},
         }
         rule = self._events.put_rule(Name=f"{name}-tasks", EventPattern=json.dumps(pattern))["RuleArn"]
-        statement = {
-            "Effect": "Allow",
-            "Principal": {"Service": "events.amazonaws.com"},
-            "Action": "sqs:SendMessage",
-            "Resource": queue,
-            "Condition": {"ArnEquals": {"aws:SourceArn": rule}},
-        }
-        url = self._sqs.get_queue_url(QueueName=queue.rpartition(":")[2])["QueueUrl"]
-        self._sqs.set_queue_attributes(QueueUrl=url, Attributes={"Policy": _policy([statement])})
+        self._let_rules_send(queue, rule)
         failed = self._events.put_targets(Rule=f"{name}-tasks", Targets=[{"Id": "events", "Arn": queue}])
         if failed["FailedEntryCount"]:
             entry = failed["FailedEntries"][0]
             raise Blocked("ProvisioningRefused", f"PutTargets: {entry.get('ErrorCode')}: {entry.get('ErrorMessage')}")
 
-    def _role(self, name: str, service: str, actions: list[str]) -> str:
-        trust = {"Effect": "Allow", "Principal": {"Service": f"{service}.amazonaws.com"}, "Action": "sts:AssumeRole"}
+    def _let_rules_send(self, queue: str, rules: str) -> None:
+        """Let EventBridge send to a queue (ARN) for the sake of rules: an ARN, or a pattern of ARNs."""
+        statement = {
+            "Effect": "Allow",
+            "Principal": {"Service": "events.amazonaws.com"},
+            "Action": "sqs:SendMessage",
+            "Resource": queue,
+            "Condition": {"ArnLike": {"aws:SourceArn": rules}},
+        }
+        url = self._sqs.get_queue_url(QueueName=queue.rpartition(":")[2])["QueueUrl"]
+        self._sqs.set_queue_attributes(QueueUrl=url, Attributes={"Policy": _policy([statement])})
+
+    def _role(self, name: str, services: list[str], actions: list[str]) -> str:
+        principals = [f"{service}.amazonaws.com" for service in services]
+        trust = _policy([{"Effect": "Allow", "Principal": {"Service": principals}, "Action": "sts:AssumeRole"}])
         try:
-            arn = self._iam.create_role(RoleName=name, AssumeRolePolicyDocument=_policy([trust]))["Role"]["Arn"]
+            arn = self._iam.create_role(RoleName=name, AssumeRolePolicyDocument=trust)["Role"]["Arn"]
         except self._iam.exceptions.EntityAlreadyExistsException:
             arn = self._iam.get_role(RoleName=name)["Role"]["Arn"]
+            self._iam.update_assume_role_policy(RoleName=name, PolicyDocument=trust)  # an older start let fewer in
         if actions:
             allowed = {"Effect": "Allow", "Action": actions, "Resource": "*"}
             self._iam.put_role_policy(RoleName=name, PolicyName="bgt", PolicyDocument=_policy([allowed]))
