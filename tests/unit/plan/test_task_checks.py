@@ -226,3 +226,13 @@ def test_what_a_template_takes_back_ends_what_has_it(less: dict[str, Any]) -> No
 
 def test_a_revision_that_tells_no_image_is_not_ended_for_it() -> None:
     assert allows(site(**FULL), "reports", replace(REVISION, image=None))
+
+
+def test_a_task_of_the_first_release_asks_aws_for_the_very_same() -> None:
+    """Else an upgrade would register every definition and write every schedule again, at one registration a second."""
+    spec = task(env=[{"name": "A", "value": "1"}], taskRole="reader").spec
+
+    wanted = desired(OWNER, TASK_UID, spec, site(), now=NOW)
+
+    assert wanted.definition.digest == "1b2ac9c11eba0f3462abb77ff1fc67fff61afb194fe74f7a1698bb4bbcf42046"
+    assert wanted.digest == "2a408f7a4c22db91fd15b045e0855df34e1c8d4737629943c7b8098acca9e013"
