@@ -15,6 +15,8 @@ NAMES = {
     "bgt_runs",
     "bgt_duplicate_tasks",
     "bgt_messages",
+    "bgt_slots",
+    "bgt_slots_unaccounted",
     "bgt_reader_full_seconds",
     "bgt_events_dropped",
     "bgt_api_writes",
