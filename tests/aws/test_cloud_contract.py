@@ -11,15 +11,17 @@ from backgroundtask.aws import Cloud, Clouds, Pacing
 from fixtures.cloud_contract import EcsContract, QueueContract, SchedulerContract
 from fixtures.fake_clouds import UNHURRIED
 from fixtures.objects import REGION
+from fixtures.rules_contract import RulesContract
 from localaws.running import Running
 
 
-class TestRealCloud(EcsContract, SchedulerContract, QueueContract):
+class TestRealCloud(EcsContract, SchedulerContract, RulesContract, QueueContract):
     @pytest.fixture
     def cloud(self, aws: Running, monkeypatch: pytest.MonkeyPatch) -> Cloud:
         for name, value in aws.environment.items():
             monkeypatch.setenv(name, value)
-        allowed = {"Principal": {"Service": "scheduler.amazonaws.com"}, "Effect": "Allow", "Action": "sts:AssumeRole"}
+        services = {"Service": ["scheduler.amazonaws.com", "events.amazonaws.com"]}
+        allowed = {"Principal": services, "Effect": "Allow", "Action": "sts:AssumeRole"}
         trust = json.dumps({"Version": "2012-10-17", "Statement": [allowed]})
         aws.client("iam").create_role(RoleName="scheduler", AssumeRolePolicyDocument=trust)
         aws.client("ecs").create_cluster(clusterName="jobs")

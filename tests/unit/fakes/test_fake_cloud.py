@@ -20,6 +20,7 @@ from fixtures.fake_account import Account, BrokenOrderError, Queue
 from fixtures.fake_clouds import FakeClouds
 from fixtures.fake_world import EVENTS, Clock
 from fixtures.objects import REGION
+from fixtures.rules_contract import RulesContract
 from fixtures.trace import Call, Crash, Trace
 
 
@@ -40,7 +41,7 @@ def cloud(account: Account, trace: Trace) -> Cloud:
     return FakeClouds(account, trace).cloud
 
 
-class TestFakeCloud(EcsContract, SchedulerContract, QueueContract):
+class TestFakeCloud(EcsContract, SchedulerContract, RulesContract, QueueContract):
     @pytest.fixture
     def queue(self) -> str:
         return EVENTS
