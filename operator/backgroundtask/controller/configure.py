@@ -20,7 +20,8 @@ from backgroundtask.controller.memory import Memory, Refusal
 from backgroundtask.errors import Busy, Expected, Paced, Rejected
 from backgroundtask.kube.resource import TASKS
 from backgroundtask.plan.changes import Desired, Revision, plan
-from backgroundtask.plan.desired import Site, desired, refuse_namespace
+from backgroundtask.plan.checks import refuse_namespace
+from backgroundtask.plan.desired import Site, desired
 from backgroundtask.plan.firing import too_late_at
 from backgroundtask.plan.runs import has_ended
 from backgroundtask.plan.status import Configured, Paused, Refused, Settled, Subject, Unchanged

@@ -3,16 +3,20 @@
 from datetime import timedelta
 
 _FIRST = timedelta(seconds=10)
-_LONGEST_RETRY = timedelta(minutes=6)  # Job's (kube-controller-manager, MaxJobPodFailureBackOff is 10 min since 1.27)
+_LONGEST_RETRY = timedelta(minutes=6)  # Job's (Kubernetes documentation, "Pod backoff failure policy")
 _LONGEST_LAUNCH = timedelta(minutes=5)
 _DOUBLINGS = 16  # far beyond both limits, and no number that a timedelta cannot hold
 
 
 def retry_delay(failed_attempts: int) -> timedelta:
     """The time between the end of the attempt that failed as the n-th (from 1) and the next launch."""
-    return min(_FIRST * 2 ** min(failed_attempts - 1, _DOUBLINGS), _LONGEST_RETRY)
+    return min(_doubled(failed_attempts), _LONGEST_RETRY)
 
 
 def launch_delay(failures: int) -> timedelta:
     """The time between the n-th launch in a row (from 1) that AWS refused, and the next one."""
-    return min(_FIRST * 2 ** min(failures - 1, _DOUBLINGS), _LONGEST_LAUNCH)
+    return min(_doubled(failures), _LONGEST_LAUNCH)
+
+
+def _doubled(times: int) -> timedelta:
+    return _FIRST * (1 << min(max(times, 1) - 1, _DOUBLINGS))

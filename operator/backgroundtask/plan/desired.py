@@ -12,7 +12,7 @@ from backgroundtask.api.template import Clock, Launch, TemplateSpec
 from backgroundtask.api.volumes import Volume
 from backgroundtask.errors import Rejected
 from backgroundtask.plan.changes import Desired, Revision
-from backgroundtask.plan.checks import offered_role, refuse_task, secrets_of
+from backgroundtask.plan.checks import offered_role, refuse_namespace, refuse_task, secrets_of
 from backgroundtask.plan.definition import ROOM_FOR_TAGS, Definition, EfsVolume, Logs
 from backgroundtask.plan.firing import is_told_twice, schedules
 from backgroundtask.plan.names import Owner
@@ -116,21 +116,6 @@ def desired(owner: Owner, uid: str, spec: TaskSpec, site: Site, *, now: datetime
         now=now,
     )
     return Desired(definition=definition, schedules=fired, uid=uid, launch_reason=reason if fired else None)
-
-
-def refuse_namespace(namespace: str, template: str, spec: TemplateSpec) -> None:
-    """Refuse a namespace that the template does not list. An empty list is nobody, `*` is everybody.
-
-    Raises:
-        Rejected: NamespaceNotAllowed.
-    """
-    if lets_in(spec, namespace):
-        return
-    raise Rejected(
-        "NamespaceNotAllowed",
-        f"LaunchTemplate {template} does not list namespace {namespace} in spec.namespaces: "
-        "ask its owner to add it, or name another template.",
-    )
 
 
 def allows(site: Site, namespace: str, revision: Revision) -> bool:

@@ -2,7 +2,7 @@
 
 A task that stopped succeeded if and only if its container `aws-bg-task` exited with 0 and nothing cut it short: a
 missing container or exit code never counts as success (ECS leaves them out where the task failed to start), nor does
-the 0 of a container that AWS interrupted, since many exit so on SIGTERM with their work undone.
+the 0 of a container that AWS or a person stopped, since many exit so on SIGTERM with their work undone.
 """
 
 from dataclasses import dataclass
@@ -13,7 +13,7 @@ from backgroundtask.api.phases import Phase
 _TEXT_LENGTH = 512
 _SIGKILL = 137
 _ENDED = frozenset({"STOPPED", "DELETED"})
-_UNFINISHED = frozenset({"TaskFailedToStart", "SpotInterruption", "TerminationNotice"})  # whatever the exit code says
+_FAILED_TO_START = "TaskFailedToStart"
 _BY_OTHERS = {  # a stop code that says who ended the task; the reason beside it is then anybody's text
     "SpotInterruption": "SpotInterruption",
     "TerminationNotice": "SpotInterruption",
@@ -21,6 +21,7 @@ _BY_OTHERS = {  # a stop code that says who ended the task; the reason beside it
     "UserInitiated": "Stopped",
     "ServiceSchedulerInitiated": "Stopped",
 }
+_UNFINISHED = frozenset({_FAILED_TO_START, *_BY_OTHERS})  # whatever the exit code says
 _CAUSES = (  # words of a stopped reason or a container's reason → what a person calls it; the first that fits counts
     ("CannotPull", "ImagePullFailed"),
     ("CannotStartContainerError", "ContainerCannotStart"),
@@ -30,10 +31,38 @@ _CAUSES = (  # words of a stopped reason or a container's reason → what a pers
     ("retrieve secret", "SecretUnavailable"),
     ("unable to pull secrets", "SecretUnavailable"),
     ("network interface", "NetworkUnavailable"),
+    ("free addresses", "NetworkUnavailable"),
     ("EphemeralStorage", "StorageUnavailable"),
+    ("EFS utils", "FileSystemUnavailable"),
+    ("mount.nfs", "FileSystemUnavailable"),
+    ("EFS file system", "FileSystemUnavailable"),
     ("ResourceInitializationError", "ResourceInitializationFailed"),
     ("Capacity is unavailable", "CapacityUnavailable"),
 )
+_TRANSIENT = frozenset({"NetworkUnavailable", "StorageUnavailable", "CapacityUnavailable"})
+_ADVICE = {  # what a person checks first
+    "ImagePullFailed": "Check that spec.image exists with this tag, that the execution role (or registryCredentials) "
+    "may pull it, and that the subnets reach the registry, by a NAT gateway or VPC endpoints.",
+    "ContainerCannotStart": "Check command, entryPoint, volumes and cpuArchitecture against the image.",
+    "OutOfMemory": "Raise spec.memory, or let the container need less.",
+    "SecretUnavailable": "Check that the secrets of spec.env exist, that the execution role may read and decrypt them, "
+    "and that the subnets reach Secrets Manager and SSM, by a NAT gateway or VPC endpoints.",
+    "NetworkUnavailable": "Check that the subnets of the LaunchTemplate have free addresses, and that its security "
+    "groups exist.",
+    "StorageUnavailable": "AWS could not provide its disk in time, which passes by itself as a rule.",
+    "FileSystemUnavailable": "Check that the file system has mount targets in the zones of the subnets, that its "
+    "security group lets port 2049 in, and that access point and task role fit.",
+    "ResourceInitializationFailed": "Check that the log group exists, what the execution role may do, and that the "
+    "subnets reach CloudWatch Logs, by a NAT gateway or VPC endpoints.",
+    "CapacityUnavailable": "AWS lacks capacity there: subnets in more zones, or FARGATE beside FARGATE_SPOT, help.",
+    "SpotInterruption": "AWS took its Spot capacity back.",
+    "InfrastructureFailed": "The machine under it failed, and no fault of the container is known.",
+    "ExitCodeMissing": "Without an exit code it does not count as success.",
+}
+_STOPPED_BY = {
+    "UserInitiated": "Somebody called StopTask: CloudTrail tells who.",
+    "ServiceSchedulerInitiated": "ECS stopped it.",
+}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -75,11 +104,15 @@ class Task:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Outcome:
-    """Where a task stands: the phase of its run, and why, in a CamelCase word and a sentence."""
+    """Where a task stands: the phase of its run, and why, in a CamelCase word and a sentence.
+
+    `is_transient`: it failed by no fault of the container, and another try may well succeed.
+    """
 
     phase: Phase
     reason: str
     message: str
+    is_transient: bool = False
 
 
 def outcome(task: Task) -> Outcome:
@@ -101,8 +134,9 @@ def plain(text: str) -> str:
 def _ended(task: Task) -> Outcome:
     if task.exit_code == 0 and task.stop_code not in _UNFINISHED:
         return Outcome(phase="Succeeded", reason="Succeeded", message="The container exited with code 0.")
-    why = plain(": ".join(filter(None, (task.stopped_reason, task.container_reason))))
-    return Outcome(phase="Failed", reason=_failure(task), message=_sentence(task, why))
+    reason = _failure(task)
+    is_transient = reason == "SpotInterruption" or (task.stop_code == _FAILED_TO_START and reason in _TRANSIENT)
+    return Outcome(phase="Failed", reason=reason, message=_message(task, reason), is_transient=is_transient)
 
 
 def _failure(task: Task) -> str:
@@ -110,18 +144,26 @@ def _failure(task: Task) -> str:
         return _BY_OTHERS[task.stop_code]
     words = f"{task.stopped_reason} {task.container_reason}".lower()
     cause = next((name for word, name in _CAUSES if word.lower() in words), None)
-    if task.stop_code == "TaskFailedToStart":
+    if task.stop_code == _FAILED_TO_START:
         return cause or "FailedToStart"
     if task.exit_code is None:
         return cause or "ExitCodeMissing"
     return cause if cause == "OutOfMemory" else "NonZeroExitCode"
 
 
-def _sentence(task: Task, why: str) -> str:
+def _message(task: Task, reason: str) -> str:
+    """What happened, what AWS said of it, and what to look at."""
+    said = plain(": ".join(filter(None, (task.stopped_reason, task.container_reason))))
+    advice = _ADVICE.get(reason) or _STOPPED_BY.get(task.stop_code or "")
+    what = f"{_event(task)}: {said}" if said else f"{_event(task)}."
+    return f"{what.rstrip('.')}. {advice}" if advice else what
+
+
+def _event(task: Task) -> str:
+    if task.stop_code == _FAILED_TO_START:
+        return "The task failed to start"
     if task.exit_code is None:
-        start = "The container did not report an exit code"
-    elif task.exit_code == _SIGKILL:
-        start = "The container was killed (exit code 137)"
-    else:
-        start = f"The container exited with code {task.exit_code}"
-    return f"{start}: {why}" if why else f"{start}."
+        return "The container did not report an exit code"
+    if task.exit_code == _SIGKILL:
+        return "The container was killed (exit code 137)"
+    return f"The container exited with code {task.exit_code}"

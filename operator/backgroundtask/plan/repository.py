@@ -18,8 +18,9 @@ from dataclasses import dataclass, field
 
 from backgroundtask.api.repository import RepositorySpec
 from backgroundtask.errors import Rejected
+from backgroundtask.plan.checks import refuse_namespace
 from backgroundtask.plan.definition import OWNER_TAG, RETAINED_TAG, UID_TAG
-from backgroundtask.plan.desired import Site, refuse_namespace
+from backgroundtask.plan.desired import Site
 from backgroundtask.plan.names import Owner
 
 _DESCRIPTION = "bgtask.dev: keep the newest images"

@@ -1,42 +1,34 @@
-"""The life of a run: from what ECS tells about a task to the status of its BackgroundTaskRun.
+"""The objects of runs: how one is made for a slot or a request, and which of those that have ended are to go.
 
-Events come more than once and in any order. A phase never goes back, an end is final (but for Missed and Lost, which
-say that nothing was seen), and what changes no phase changes nothing: so merging is repeatable and writes little.
+What an ECS task means for a run is `merging`'s business, what is to be done for one `life`'s.
 """
 
 import hashlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
-from urllib.parse import quote
 
 from backgroundtask.api.metadata import ObjectMeta
 from backgroundtask.api.names import (
     API_VERSION,
     FINALIZER,
     LAUNCH_LABEL,
-    MAIN_CONTAINER,
     RUN_KIND,
     TASK_KIND,
     TASK_LABEL,
     TRIGGER_LABEL,
 )
-from backgroundtask.api.phases import COMPLETE_ENDS, ENDS
-from backgroundtask.api.run import Attempt, BackgroundTaskRun, RunLogs, RunStatus
-from backgroundtask.plan.definition import Logs
+from backgroundtask.api.phases import COMPLETE_ENDS
+from backgroundtask.api.run import BackgroundTaskRun
+from backgroundtask.plan.attempts import strays
 from backgroundtask.plan.identity import BY_ANNOTATION, QUEUE, has_ended, slot_of_run
+from backgroundtask.plan.merging import merged
 from backgroundtask.plan.moments import moment, stamp
 from backgroundtask.plan.names import run_name
-from backgroundtask.plan.outcome import Task, outcome
-from backgroundtask.plan.scene import Policy
-from backgroundtask.plan.transitions import conditions
 
-_ORDER = {"Pending": 0, "Launching": 1, "Running": 2}
-_UNSEEN = frozenset({"Missed", "Lost"})
 _GIT_MARKS = frozenset({"argocd.argoproj.io/tracking-id", "meta.helm.sh/release-name"})
 _GIT_LABELS = frozenset({"app.kubernetes.io/instance", "kustomize.toolkit.fluxcd.io/name"})
-_ATTEMPTS = 10
 _REQUEST_DIGEST = 8
 
 
@@ -109,41 +101,6 @@ def _run(task: ObjectMeta, name: str, labels: dict[str, str]) -> dict[str, Any]:
     }
 
 
-def merged(
-    run: BackgroundTaskRun, task: Task, *, logs: Logs | None, policy: Policy | None = None, now: datetime
-) -> RunStatus:
-    """The status of a run after `task` was seen; the same status where that is no news.
-
-    `policy` says what follows from a failure; None, where the spec cannot be read: the run is not tried again.
-    """
-    status = run.status
-    if status.task_arn and status.task_arn != task.arn and status.phase not in _UNSEEN:
-        return _beside(status, _attempt(task, now))
-    if not _is_news(status, task):
-        return status
-    seen = outcome(task)
-    ended = task.has_ended
-    return status.model_copy(
-        update={
-            "observed_generation": run.metadata.generation,
-            "phase": seen.phase,
-            "reason": seen.reason,
-            "message": seen.message,
-            "task_arn": task.arn,
-            "task_definition_arn": task.definition_arn,
-            "task_version": task.version,
-            "start_time": _stamped(task.started_at),
-            "completion_time": stamp(task.stopped_at or now) if ended else None,
-            "exit_code": task.exit_code if ended else None,
-            "stop_code": task.stop_code if ended else None,
-            "logs": _log_location(logs, task) if logs else None,
-            # The attempt that counts is never the one that is left out.
-            "attempts": _recorded(status.attempts, _attempt(task, now))[-_ATTEMPTS:],
-            "conditions": conditions(run, seen, now),
-        }
-    )
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Kept:
     """How many ended runs of each outcome a task keeps."""
@@ -194,67 +151,13 @@ def is_from_git(run: BackgroundTaskRun) -> bool:
 
 
 def _is_locked(run: BackgroundTaskRun, accounted_until: datetime | None) -> bool:
+    """Whether something still hangs on the run: its slot, or a task that has to be stopped."""
     slot = slot_of_run(run)
-    return slot is not None and accounted_until is not None and slot > accounted_until
-
-
-def _is_news(status: RunStatus, task: Task) -> bool:
-    if status.phase in ENDS - _UNSEEN:
-        return False
-    if status.task_arn == task.arn and status.task_version is not None and task.version <= status.task_version:
-        return False
-    phase = outcome(task).phase
-    return phase in ENDS or _ORDER.get(phase, 0) > _ORDER.get(status.phase or "Pending", 0)
-
-
-def _attempt(task: Task, now: datetime) -> Attempt:
-    ended = task.has_ended
-    return Attempt(
-        task_arn=task.arn,
-        start_time=_stamped(task.started_at),
-        completion_time=stamp(task.stopped_at or now) if ended else None,
-        exit_code=task.exit_code if ended else None,
-        reason=outcome(task).reason if ended else None,
-        stop_code=task.stop_code if ended else None,
-    )
-
-
-def _recorded(attempts: Sequence[Attempt], attempt: Attempt) -> tuple[Attempt, ...]:
-    """The attempts with this one at its place, or behind the others where it is new."""
-    if all(one.task_arn != attempt.task_arn for one in attempts):
-        return (*attempts, attempt)
-    return tuple(attempt if one.task_arn == attempt.task_arn else one for one in attempts)
-
-
-def _beside(status: RunStatus, attempt: Attempt) -> RunStatus:
-    """A second task for the same slot: recorded beside the first, whose outcome stands."""
-    known = next((one for one in status.attempts if one.task_arn == attempt.task_arn), None)
-    is_news = len(status.attempts) < _ATTEMPTS
-    if known:
-        is_news = attempt.completion_time is not None and known.completion_time is None
-    return status.model_copy(update={"attempts": _recorded(status.attempts, attempt)}) if is_news else status
-
-
-def _log_location(logs: Logs, task: Task) -> RunLogs:
-    stream = f"{logs.stream_prefix}/{MAIN_CONTAINER}/{task.id}"
-    return RunLogs(group=logs.group, stream=stream, url=_console(logs, stream))
-
-
-def _console(logs: Logs, stream: str) -> str:
-    """The stream's page in the CloudWatch console, which wants names encoded twice and `%` written as `$`."""
-    group, stream = (quote(quote(text, safe=""), safe="").replace("%", "$") for text in (logs.group, stream))
-    return (
-        f"https://{logs.region}.console.aws.amazon.com/cloudwatch/home?region={logs.region}"
-        f"#logsV2:log-groups/log-group/{group}/log-events/{stream}"
-    )
+    return bool(strays(run)) or (slot is not None and accounted_until is not None and slot > accounted_until)
 
 
 def _end(run: BackgroundTaskRun) -> tuple[str, str]:
     return run.status.completion_time or "", run.metadata.name
-
-
-def _stamped(moment: datetime | None) -> str | None:
-    return stamp(moment) if moment else None
 
 
 def _is_ours_to_delete(run: BackgroundTaskRun) -> bool:

@@ -110,6 +110,14 @@ class Hold:
 Step = Launch | Resend | Stop | Search | End | Hold
 
 
+@dataclass(frozen=True, slots=True)
+class Next:
+    """What is to be done for one run, and when to look at it again."""
+
+    steps: tuple[Step, ...] = ()
+    look_at: datetime | None = None
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Decisions:
     """What is to be done now, in this order, and when to decide again though nothing was seen to change.

@@ -5,24 +5,36 @@ made twice is written once.
 """
 
 from datetime import datetime
-from typing import Literal
+from typing import Final, Literal
 
 from backgroundtask.api.conditions import COMPLETE, FAILED, Condition, Verdict, ready, reconciling, settle, stalled
 from backgroundtask.api.phases import COMPLETE_ENDS, ENDS, EndPhase, Phase
 from backgroundtask.api.run import Attempt, BackgroundTaskRun, LaunchRecord, RunStatus, StopRequest
+from backgroundtask.plan.attempts import attempt_of, beside, live_task, with_counting
 from backgroundtask.plan.backoff import launch_delay
 from backgroundtask.plan.moments import stamp
 from backgroundtask.plan.outcome import Outcome
 
-UNSEEN = frozenset({"Missed", "Lost"})
-"""Ends that say that nothing was seen: evidence replaces them, and no other end."""
+Reason = Literal["Cancelled", "Replaced", "DeadlineExceeded"]
+"""Why the operator stops a run."""
 
+_STOPPED: Final[dict[Reason, tuple[EndPhase, str]]] = {
+    "Cancelled": ("Cancelled", "It was cancelled."),
+    "Replaced": ("Cancelled", "Another run replaced it (concurrencyPolicy: Replace)."),
+    "DeadlineExceeded": ("Failed", "It went on for longer than spec.activeDeadlineSeconds of the task."),
+}
 _ORDER: dict[str | None, int] = {None: 0, "Pending": 1, "Launching": 2, "Running": 3}
 
 
 def later(before: Phase | None, after: Phase) -> Phase:
     """The later of two phases that end nothing."""
     return after if before is None or _ORDER.get(after, 0) > _ORDER.get(before, 0) else before
+
+
+def stopped(reason: Reason, said: str = "") -> Outcome:
+    """The end of a run that the operator has stopped; `said` is what there is to say of its ECS task."""
+    phase, message = _STOPPED[reason]
+    return Outcome(phase=phase, reason=reason, message=f"{message} {said}".rstrip())
 
 
 def verdicts(seen: Outcome) -> tuple[Verdict, ...]:
@@ -56,13 +68,21 @@ def frozen(run: BackgroundTaskRun, record: LaunchRecord, now: datetime) -> RunSt
 
 
 def started(run: BackgroundTaskRun, task_arn: str, now: datetime) -> RunStatus:
-    """ECS has said that the frozen launch started this task."""
+    """ECS has said that the frozen launch started this task.
+
+    What it is doing is merged in later, from an event or a look. Where another task counts already, this is a second
+    one, to be stopped.
+    """
     status = run.status
-    attempts = status.attempts
-    if all(one.task_arn != task_arn for one in attempts):
-        attempts = (*attempts, Attempt(task_arn=task_arn, launch_time=stamp(now)))
     launch = status.launch.model_copy(update={"task_arn": task_arn, "refused": None}) if status.launch else None
-    return status.model_copy(update={"launch": launch, "task_arn": task_arn, "attempts": attempts})
+    if attempt_of(status, task_arn) is not None:
+        return status.model_copy(update={"launch": launch})
+    attempt = Attempt(task_arn=task_arn, launch_time=stamp(now))
+    if live_task(status) is not None:
+        second = attempt.model_copy(update={"duplicate": True})
+        return status.model_copy(update={"launch": launch, "attempts": beside(status.attempts, second)})
+    counting = {"task_arn": task_arn, "task_version": None, "attempts": with_counting(status.attempts, attempt)}
+    return status.model_copy(update={"launch": launch, "retry_time": None, **counting})
 
 
 def refused(run: BackgroundTaskRun, reason: str, message: str, now: datetime) -> RunStatus:
@@ -74,9 +94,7 @@ def refused(run: BackgroundTaskRun, reason: str, message: str, now: datetime) ->
     return _said(run, seen, now, launch=launch, launch_failures=failures, retry_time=retry_time)
 
 
-def stopping(
-    run: BackgroundTaskRun, reason: Literal["Cancelled", "Replaced", "DeadlineExceeded"], now: datetime
-) -> RunStatus:
+def stopping(run: BackgroundTaskRun, reason: Reason, now: datetime) -> RunStatus:
     """The operator is about to stop it, and why; the first reason stays."""
     if run.status.stop is not None:
         return run.status

@@ -9,8 +9,9 @@ from hypothesis import strategies as st
 
 from backgroundtask.errors import Rejected
 from backgroundtask.plan.changes import Desired
+from backgroundtask.plan.checks import refuse_namespace
 from backgroundtask.plan.definition import Logs
-from backgroundtask.plan.desired import Site, desired, logs, refuse_namespace, schedule_group
+from backgroundtask.plan.desired import Site, desired, logs, schedule_group
 from backgroundtask.plan.firing import too_late_at
 from backgroundtask.plan.names import Owner
 from backgroundtask.plan.schedule import Placement
