@@ -50,18 +50,22 @@ def personal_refusal(request: Request, answer: Answer) -> Exception:
     where = _where(request)
     if answer.status == UNAUTHORIZED:
         return Blocked("Forbidden", "The API server does not accept your credentials: log in to the cluster again")
-    if answer.status == FORBIDDEN and " cannot " in str(answer.body.get("message", "")):
+    if answer.status == FORBIDDEN and _is_for_lack_of_rights(answer):
         return Blocked(
             "Forbidden",
             f"You may not {request.verb} {request.rbac} in {where}: ask for a role with that right"
             f" (`kubectl auth can-i {request.verb} {request.rbac}.{_group(request)}` tells when you have it)",
         )
-    if _is_admission(answer):
+    if _is_admission(answer) or (
+        answer.status == FORBIDDEN and not (_is_in_deletion(answer) or _is_for_lack_of_room(answer))
+    ):
         return Blocked(
             "Forbidden", f"An admission policy of {where} refuses to {request.verb} {request.rbac}.{_says(answer)}"
         )
     if answer.status in (BAD_REQUEST, UNPROCESSABLE):
-        return Rejected("Invalid", f"The API server refuses to {request.verb} this {request.rbac}: {_fields(answer)}")
+        return Rejected(
+            "Invalid", f"The API server refuses to {request.verb} this {request.resource.kind}: {_fields(answer)}"
+        )
     return refusal(request, answer)
 
 
@@ -86,21 +90,32 @@ def retry_after(header: str | None) -> float | None:
 
 def _denied(request: Request, answer: Answer) -> Blocked:
     resource, group = request.rbac, _group(request)
-    message = str(answer.body.get("message", ""))
     where = _where(request)
     if answer.status == UNAUTHORIZED:
         return Blocked(
             "Forbidden",
             "The API server does not accept the operator's credentials: renew its ServiceAccount token or kubeconfig",
         )
-    if any(cause.get("reason") == "NamespaceTerminating" for cause in answer.causes):
+    if _is_in_deletion(answer):
         return Blocked("NamespaceTerminating", f"{where} is being deleted: nothing can be created in it".capitalize())
-    if "exceeded quota" in message:
+    if _is_for_lack_of_room(answer):
         return Blocked("ExceededQuota", f"A ResourceQuota of {where} leaves no room for more {resource}: raise it")
-    if " cannot " in message:
+    if _is_for_lack_of_rights(answer):
         grant = f'verb "{request.verb}" on "{resource}" of API group "{group}" in {where}'
         return Blocked("Forbidden", f"The operator may not {request.verb} {resource}: grant its ServiceAccount {grant}")
     return _not_admitted(request, answer)
+
+
+def _is_in_deletion(answer: Answer) -> bool:
+    return any(cause.get("reason") == "NamespaceTerminating" for cause in answer.causes)
+
+
+def _is_for_lack_of_room(answer: Answer) -> bool:
+    return "exceeded quota" in str(answer.body.get("message", ""))
+
+
+def _is_for_lack_of_rights(answer: Answer) -> bool:
+    return " cannot " in str(answer.body.get("message", ""))
 
 
 def _is_admission(answer: Answer) -> bool:

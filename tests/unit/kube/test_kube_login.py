@@ -8,7 +8,7 @@ import pytest
 import yaml
 
 from backgroundtask.errors import Blocked, Busy
-from backgroundtask.kube.login import login, own_namespace
+from backgroundtask.kube.login import context_namespace, login, own_namespace
 
 POD = {"KUBERNETES_SERVICE_HOST": "10.0.0.1", "KUBERNETES_SERVICE_PORT": "443"}
 TOKEN = "canary-token"
@@ -148,3 +148,49 @@ def test_the_own_namespace_is_the_pods(tmp_path: Path, content: str | None, expe
         (tmp_path / "namespace").write_text(content)
 
     assert own_namespace(tmp_path) == expected, why
+
+
+def contexts(path: Path) -> str:
+    """A kubeconfig whose current context has a namespace, and another that has none."""
+    content = yaml.safe_load(kubeconfig(path).read_text())
+    content["contexts"][0]["context"]["namespace"] = "reports"
+    content["contexts"].append({"name": "bare", "context": {"cluster": "c", "user": "u"}})
+    path.write_text(yaml.safe_dump(content))
+    return str(path)
+
+
+@pytest.mark.parametrize(
+    ("context", "expected", "why"),
+    [
+        (None, "reports", "that of the current context"),
+        ("dev", "reports", "that of the context that was asked for"),
+        ("bare", "default", "that context names none"),
+        ("prod", "default", "there is no such context: login says so"),
+    ],
+)
+def test_a_command_works_in_the_namespace_of_the_context(
+    tmp_path: Path, context: str | None, expected: str, why: str
+) -> None:
+    path = contexts(tmp_path / "config")
+
+    assert context_namespace(kubeconfig=path, context=context, environ={}) == expected, why
+    assert context_namespace(context=context, environ={"KUBECONFIG": path}) == expected, why
+
+
+def test_in_a_pod_a_command_works_in_the_pods_namespace_unless_a_kubeconfig_was_asked_for(
+    account: Path, tmp_path: Path
+) -> None:
+    (account / "namespace").write_text("bgtask")
+    path = contexts(tmp_path / "config")
+
+    assert context_namespace(environ=POD, service_account=account) == "bgtask"
+    assert context_namespace(kubeconfig=path, environ=POD, service_account=account) == "reports"
+
+
+@pytest.mark.parametrize("content", [None, "", "{", "just words", "contexts: 7"])
+def test_without_a_readable_kubeconfig_the_namespace_is_the_default_one(tmp_path: Path, content: str | None) -> None:
+    path = tmp_path / "config"
+    if content is not None:
+        path.write_text(content)
+
+    assert context_namespace(kubeconfig=str(path), environ={}) == "default"
