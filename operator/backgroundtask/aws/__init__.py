@@ -6,6 +6,7 @@ Only this package knows boto3. It judges nothing: what is wanted, and what a dif
 from backgroundtask.aws.cloud import Cloud, Clouds
 from backgroundtask.aws.ecr import Repositories
 from backgroundtask.aws.ecs import Cluster, Ecs
+from backgroundtask.aws.inspection import Feed, Inspection, Trust
 from backgroundtask.aws.launching import Known, Launched, NotStarted, Started
 from backgroundtask.aws.line import Urgency
 from backgroundtask.aws.log_events import Line, LogEvents, Page
@@ -23,7 +24,9 @@ __all__ = [
     "Clouds",
     "Cluster",
     "Ecs",
+    "Feed",
     "Group",
+    "Inspection",
     "Known",
     "Launched",
     "Line",
@@ -42,6 +45,7 @@ __all__ = [
     "Rules",
     "Schedules",
     "Started",
+    "Trust",
     "Urgency",
     "rates_of",
     "task_of",

@@ -23,9 +23,11 @@ from backgroundtask.aws.refusals import real_code
 if TYPE_CHECKING:
     from mypy_boto3_ecs import ECSClient
     from mypy_boto3_events import EventBridgeClient
+    from mypy_boto3_iam import IAMClient
     from mypy_boto3_logs import CloudWatchLogsClient
     from mypy_boto3_scheduler import EventBridgeSchedulerClient
     from mypy_boto3_sqs import SQSClient
+    from mypy_boto3_sts import STSClient
 
 OnCall = Callable[[str, str, float], None]
 """Told of every attempt, on the thread that makes the call: operation (`ecs.RegisterTaskDefinition`), what came of it,
@@ -113,6 +115,18 @@ class Clients:
         """Amazon ECR; `aws.ecr` knows its operations."""
         config = partial(self._config, self._attempts)
         return self._once("ecr", lambda: self._session.client("ecr", region_name=self.region, config=config()))
+
+    @property
+    def iam(self) -> "IAMClient":
+        """AWS IAM, which only people ask."""
+        config = partial(self._config, self._attempts)
+        return self._once("iam", lambda: self._session.client("iam", region_name=self.region, config=config()))
+
+    @property
+    def sts(self) -> "STSClient":
+        """AWS STS, to be asked who we are."""
+        config = partial(self._config, self._attempts)
+        return self._once("sts", lambda: self._session.client("sts", region_name=self.region, config=config()))
 
     def _config(self, attempts: int, *, also: int = 0, read: int = _READ) -> Config:
         """Made with a client only: it takes as long as a tenth of a call."""

@@ -25,6 +25,7 @@ from backgroundtask.aws.ecr import Repositories
 from backgroundtask.aws.ecs import Ecs
 from backgroundtask.aws.errors import translated
 from backgroundtask.aws.fencing import BeforeWrite, fence
+from backgroundtask.aws.inspection import Inspection
 from backgroundtask.aws.log_events import LogEvents
 from backgroundtask.aws.logs import LogGroups
 from backgroundtask.aws.models import terse_loader
@@ -48,6 +49,7 @@ class Cloud:
     logs: LogGroups
     log_events: LogEvents
     repositories: Repositories
+    inspection: Inspection
     pace: Pace
 
     def on(self, clock: Clock) -> Schedules | Rules:
@@ -103,14 +105,16 @@ class Clouds:
         session = self._assumed(region, role, external_id) if role else self._operator
         pace = self.pacing.of(role.split(":")[4] if role else "", region)  # AWS counts an account's calls, not a role's
         clients = Clients(session, region=region, pace=pace, lock=self._lock, threads=self._threads)
+        queues = Queues(clients)
         return Cloud(
             ecs=Ecs(clients),
             schedules=Schedules(clients),
             rules=Rules(clients),
-            queues=Queues(clients),
+            queues=queues,
             logs=LogGroups(clients),
             log_events=LogEvents(clients),
             repositories=Repositories(clients),
+            inspection=Inspection(clients, queues),
             pace=pace,
         )
 
