@@ -12,9 +12,8 @@ from backgroundtask.api.names import API_VERSION, RUN_KIND, TASK_KIND, TASK_LABE
 from backgroundtask.api.parsing import parse_run
 from backgroundtask.api.task import BackgroundTask
 from backgroundtask.errors import Rejected
+from backgroundtask.plan.identity import BY_HAND
 
-MANUAL: Final = "manual"
-"""The trigger of a run that somebody asked for at the command line."""
 _ITEMS_SHOWN: Final = 10
 
 
@@ -79,7 +78,7 @@ def _run(task: BackgroundTask, wish: Wish, *, name: str, item: str | None) -> di
         "metadata": {
             "name": name,
             "namespace": metadata.namespace,
-            "labels": {TASK_LABEL: metadata.name, TRIGGER_LABEL: MANUAL},
+            "labels": {TASK_LABEL: metadata.name, TRIGGER_LABEL: BY_HAND},
             # As `kubectl create job --from=cronjob/…` does: no blockOwnerDeletion, which would take a right more.
             "ownerReferences": [
                 {

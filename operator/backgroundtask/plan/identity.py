@@ -20,6 +20,8 @@ QUEUE = "Queue"
 """Value of the label `LAUNCH_LABEL`: the operator has to launch the run."""
 BY_ANNOTATION = "annotation"
 """Value of the label `TRIGGER_LABEL`: the annotation run-requested-at asked for the run."""
+BY_HAND = "manual"
+"""Value of the label `TRIGGER_LABEL`: somebody asked for the run at the command line, for one run an item if any."""
 
 _ITEM = re.compile(r"(?P<unit>.+)-(?P<index>0|[1-9][0-9]{0,2})")
 
@@ -73,7 +75,7 @@ def is_awaited(run: BackgroundTaskRun) -> bool:
 
 def unit_of(run: BackgroundTaskRun) -> str:
     """What the run is an item of: its slot or its request, by name. A run without items is a unit by itself."""
-    is_made_by_us = slot_of_run(run) is not None or run.metadata.labels.get(TRIGGER_LABEL) == BY_ANNOTATION
+    is_made_by_us = slot_of_run(run) is not None or run.metadata.labels.get(TRIGGER_LABEL) in {BY_ANNOTATION, BY_HAND}
     return _base(run) if is_made_by_us else run.metadata.name
 
 

@@ -10,6 +10,7 @@ import yaml
 from backgroundtask.api.names import MAX_TASK_NAME
 from backgroundtask.api.parsing import parse_run
 from backgroundtask.errors import Blocked, Busy
+from backgroundtask.plan.identity import index_of, unit_of
 from fixtures.admission import refusals
 from fixtures.command_line import HOME, Person, logging_to
 
@@ -72,12 +73,15 @@ def test_a_task_with_items_makes_one_run_an_item_in_their_order(bgt: Person) -> 
 
     assert told.out == "nightly-x0000-0\nnightly-x0000-1\n"
     assert [run["spec"]["item"] for run in bgt.runs()] == ["emea", "apac"]
+    made = [parse_run(body) for body in bgt.runs()]
+    assert [(unit_of(run), index_of(run)) for run in made] == [("nightly-x0000", 0), ("nightly-x0000", 1)]
 
 
 def test_one_item_makes_one_run(bgt: Person) -> None:
     bgt.has_task(forEach=["emea", "apac"])
 
     assert bgt("run", "nightly", "--item", "apac").out == "nightly-x0000\n"
+    assert index_of(parse_run(bgt.runs()[0])) is None, "it waits for no other item"
     assert [run["spec"]["item"] for run in bgt.runs()] == ["apac"]
 
 
