@@ -134,23 +134,23 @@ BUGS = (
     ),
     Bug(
         "take-a-phase-back",
-        f"{_PLAN}/runs.py",
-        '    return phase in ENDS or _ORDER.get(phase, 0) > _ORDER.get(status.phase or "Pending", 0)\n',
+        f"{_PLAN}/merging.py",
+        "    return _stage(task) > (2 if known.completion_time else 1 if known.start_time else 0)\n",
         "    return True\n",
         "tests/unit/plan/test_run_life.py::test_what_changes_no_phase_changes_nothing",
     ),
     Bug(
         "believe-an-older-event",
-        f"{_PLAN}/runs.py",
+        f"{_PLAN}/merging.py",
         "and task.version <= status.task_version:",
         "and task.version < 0:",
         "tests/unit/plan/test_run_life.py::test_an_older_version_of_a_task_is_no_news_whatever_it_says",
     ),
     Bug(
         "reopen-an-end",
-        f"{_PLAN}/runs.py",
-        "    if status.phase in ENDS - _UNSEEN:\n        return False\n",
-        "",
+        f"{_PLAN}/merging.py",
+        "    return status.phase in ENDS - UNSEEN\n",
+        "    return False\n",
         "tests/unit/plan/test_run_life.py::test_an_end_is_final",
     ),
     Bug(
@@ -199,7 +199,7 @@ BUGS = (
     Bug(
         "delete-a-run-that-git-owns",
         f"{_PLAN}/runs.py",
-        "    return is_of_task and not is_in_git and metadata.deletion_timestamp is None",
+        "    return is_of_task and not is_from_git(run) and metadata.deletion_timestamp is None",
         "    return is_of_task and metadata.deletion_timestamp is None",
         "tests/unit/plan/test_run_life.py::test_what_is_not_ours_to_delete_is_neither_deleted_nor_counted",
     ),

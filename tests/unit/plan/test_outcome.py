@@ -91,7 +91,7 @@ def test_only_exit_code_0_is_success_and_only_where_nothing_cut_the_task_short(
         stop_code=code, exit_code=exit_code, stopped_reason=stopped_reason, container_reason=container_reason
     )
 
-    succeeded = exit_code == 0 and code not in {"TaskFailedToStart", "SpotInterruption", "TerminationNotice"}
+    succeeded = exit_code == 0 and code in {None, "EssentialContainerExited", "NewerThanWeAre"}
     assert seen.phase == ("Succeeded" if succeeded else "Failed")
     assert seen.reason.isalnum()
     assert seen.message.isprintable()
@@ -127,6 +127,8 @@ def test_only_exit_code_0_is_success_and_only_where_nothing_cut_the_task_short(
         ({"stop_code": "InfrastructureHealth", "exit_code": 137}, "InfrastructureFailed"),
         ({"stop_code": "UserInitiated", "exit_code": 143, "stopped_reason": "Task stopped by user"}, "Stopped"),
         ({"stop_code": "UserInitiated", "stopped_reason": "Task stopped by user"}, "Stopped"),
+        ({"stop_code": "UserInitiated", "exit_code": 0, "stopped_reason": "Task stopped by user"}, "Stopped"),
+        ({"stop_code": "InfrastructureHealth", "exit_code": 0}, "InfrastructureFailed"),
         (
             {"stop_code": "UserInitiated", "stopped_reason": "BackgroundTask reports/retrieve secret was deleted"},
             "Stopped",
@@ -178,6 +180,11 @@ def test_every_end_has_its_word(seen: dict[str, Any], reason: str) -> None:
             "NetworkUnavailable",
         ),
         ("Timeout waiting for EphemeralStorage provisioning to complete.", "StorageUnavailable"),
+        ("Subnet subnet-1 does not have enough free addresses to satisfy the request.", "NetworkUnavailable"),
+        (
+            'ResourceInitializationError: failed to invoke EFS utils commands: Failed to resolve "fs-01234567.efs"',
+            "FileSystemUnavailable",
+        ),
         (
             "ResourceInitializationError: failed to validate logger args: no such log group",
             "ResourceInitializationFailed",
@@ -191,7 +198,61 @@ def test_a_task_that_failed_to_start_is_told_by_what_ecs_says_of_it(words: str, 
     end = stopped(stop_code="TaskFailedToStart", **{where: words})
 
     assert (end.phase, end.reason) == ("Failed", reason)
-    assert end.message == f"The container did not report an exit code: {words}"
+    assert end.message.startswith(f"The task failed to start: {words.rstrip('.')}")
+
+
+@pytest.mark.parametrize(
+    ("words", "advice"),
+    [
+        ("CannotPullContainerError: not found", "Check that spec.image exists with this tag"),
+        (f"{PULL} unable to retrieve secret from asm", "Check that the secrets of spec.env exist"),
+        ("Timeout waiting for network interface provisioning to complete.", "have free addresses"),
+        ("CannotStartContainerError: exec format error", "Check command, entryPoint, volumes and cpuArchitecture"),
+        ("ResourceInitializationError: failed to invoke EFS utils commands", "port 2049"),
+        ("ResourceInitializationError: failed to validate logger args", "Check that the log group exists"),
+        ("Capacity is unavailable at this time.", "subnets in more zones"),
+    ],
+)
+def test_who_reads_why_a_task_failed_to_start_is_told_what_to_check(words: str, advice: str) -> None:
+    assert advice in stopped(stop_code="TaskFailedToStart", stopped_reason=words).message
+
+
+@pytest.mark.parametrize(
+    ("seen", "is_transient", "why"),
+    [
+        ({"stop_code": "SpotInterruption", "exit_code": 143}, True, "AWS took the machine"),
+        ({"stop_code": "TerminationNotice"}, True, "so it did"),
+        (
+            {"stop_code": "TaskFailedToStart", "stopped_reason": "Timeout waiting for network interface provisioning"},
+            True,
+            "AWS was slow",
+        ),
+        (
+            {"stop_code": "TaskFailedToStart", "stopped_reason": "Timeout waiting for EphemeralStorage provisioning"},
+            True,
+            "AWS was slow",
+        ),
+        ({"stop_code": "TaskFailedToStart", "stopped_reason": "Capacity is unavailable"}, True, "it comes back"),
+        ({"stop_code": "TaskFailedToStart", "stopped_reason": "CannotPullContainerError"}, False, "a tag stays wrong"),
+        ({"stop_code": "TaskFailedToStart"}, False, "nobody knows why"),
+        ({"stop_code": "EssentialContainerExited", "exit_code": 1}, False, "the container's own failure"),
+        (
+            {"stop_code": "EssentialContainerExited", "exit_code": 1, "stopped_reason": "network interface"},
+            False,
+            "it had started, so these are its own words",
+        ),
+        ({"stop_code": "UserInitiated", "exit_code": 143}, False, "somebody wanted it so"),
+        ({"stop_code": "EssentialContainerExited", "exit_code": 0}, False, "it succeeded"),
+    ],
+    ids=str,
+)
+def test_only_what_is_no_fault_of_the_container_passes_by_itself(
+    *,
+    seen: dict[str, Any],
+    is_transient: bool,
+    why: str,
+) -> None:
+    assert stopped(**seen).is_transient is is_transient, why
 
 
 def test_a_cause_is_told_even_where_the_stop_code_is_missing() -> None:
@@ -212,15 +273,31 @@ def test_a_container_that_exited_did_start_whatever_else_is_said(words: str) -> 
         ({"exit_code": 3, "stopped_reason": EXITED}, f"The container exited with code 3: {EXITED}"),
         ({"exit_code": 137}, "The container was killed (exit code 137)."),
         (
-            {"exit_code": 137, "container_reason": "OutOfMemoryError"},
-            "The container was killed (exit code 137): OutOfMemoryError",
+            {"exit_code": 137, "container_reason": "OOM"},
+            "The container was killed (exit code 137): OOM",
         ),
-        ({}, "The container did not report an exit code."),
-        ({"stopped_reason": "a", "container_reason": "b"}, "The container did not report an exit code: a: b"),
+        (
+            {},
+            "The container did not report an exit code. Without an exit code it does not count as success.",
+        ),
+        (
+            {"stopped_reason": "a", "container_reason": "b"},
+            "The container did not report an exit code: a: b. Without an exit code it does not count as success.",
+        ),
         (
             {"exit_code": 0, "stop_code": "SpotInterruption", "stopped_reason": "Your Spot Task was interrupted."},
-            "The container exited with code 0: Your Spot Task was interrupted.",
+            "The container exited with code 0: Your Spot Task was interrupted. AWS took its Spot capacity back.",
         ),
+        (
+            {"exit_code": 143, "stop_code": "UserInitiated", "stopped_reason": "Task stopped by user"},
+            "The container exited with code 143: Task stopped by user. Somebody called StopTask: CloudTrail tells who.",
+        ),
+        (
+            {"exit_code": 143, "stop_code": "ServiceSchedulerInitiated"},
+            "The container exited with code 143. ECS stopped it.",
+        ),
+        ({"stop_code": "TaskFailedToStart"}, "The task failed to start."),
+        ({"exit_code": 1, "stopped_reason": "Bye."}, "The container exited with code 1: Bye."),
     ],
     ids=str,
 )

@@ -14,6 +14,7 @@ from backgroundtask.api.metadata import ObjectMeta
 from backgroundtask.api.parsing import parse_run
 from backgroundtask.api.phases import ENDS
 from backgroundtask.api.run import BackgroundTaskRun, RunStatus
+from backgroundtask.plan.attempts import MOST
 from backgroundtask.plan.definition import Logs
 from backgroundtask.plan.outcome import Task, outcome
 from backgroundtask.plan.runs import Kept, has_ended, merged, run_for_slot, superfluous
@@ -124,14 +125,38 @@ def test_an_event_that_was_merged_is_no_news_again(order: list[tuple[str, str]])
     assert all(after(status, [seen(name, arn=arn)]) is status for name, arn in order)
 
 
-@given(st.permutations([*life(FIRST), *life(SECOND, exit_code=1)]))
-def test_of_two_tasks_for_one_slot_both_are_recorded_and_the_first_that_was_seen_stands(events: list[Task]) -> None:
-    status = after(None, events)
+@given(st.permutations([*life(FIRST)[:5], *life(SECOND)[:5]]), st.booleans())
+def test_of_two_tasks_for_one_slot_the_one_that_was_created_first_counts_whichever_was_seen_first(
+    begun: list[Task],
+    first_ends_first: bool,  # noqa: FBT001 - drawn
+) -> None:
+    ends = [seen("STOPPED", arn=FIRST), seen("STOPPED", arn=SECOND, exit_code=1)]
 
-    assert status.task_arn == events[0].arn
-    assert status.phase == ("Succeeded" if events[0].arn == FIRST else "Failed")
-    assert [one.task_arn for one in status.attempts] == list(dict.fromkeys(event.arn for event in events))
-    assert {one.task_arn: one.exit_code for one in status.attempts} == {FIRST: 0, SECOND: 1}
+    status = after(None, [*begun, *(ends if first_ends_first else ends[::-1])])
+
+    assert (status.phase, status.task_arn) == ("Succeeded", FIRST)
+    assert {one.task_arn: (one.exit_code, one.duplicate) for one in status.attempts} == {
+        FIRST: (0, None),
+        SECOND: (1, True),
+    }
+
+
+def test_a_second_task_after_the_end_is_marked_and_changes_nothing_else() -> None:
+    ended = after(None, life())
+
+    status = after(ended, [seen("PENDING", arn=SECOND)])
+
+    assert [(one.task_arn, one.duplicate) for one in status.attempts] == [(FIRST, None), (SECOND, True)]
+    assert status.model_copy(update={"attempts": ended.attempts}) == ended
+
+
+def test_an_older_task_that_had_failed_already_takes_no_place() -> None:
+    older = seen("STOPPED", exit_code=1, created_at=SLOT - timedelta(seconds=1))
+
+    status = after(None, [seen("RUNNING", arn=SECOND), older])
+
+    assert (status.phase, status.task_arn) == ("Running", SECOND)
+    assert [(one.task_arn, one.duplicate) for one in status.attempts] == [(SECOND, None), (FIRST, None)]
 
 
 @pytest.mark.parametrize(
@@ -166,7 +191,7 @@ def test_a_launching_run_tells_its_task_and_where_its_output_will_be_but_no_time
             "url": "https://eu-west-1.console.aws.amazon.com/cloudwatch/home?region=eu-west-1#logsV2:log-groups/"
             "log-group/$252Fbgt$252Ftest/log-events/reports$252Fnightly$252Faws-bg-task$252F1",
         },
-        "attempts": [{"taskArn": FIRST}],
+        "attempts": [{"taskArn": FIRST, "launchTime": "2026-11-21T03:00:01Z"}],
         "conditions": [
             {
                 "type": kind,
@@ -211,6 +236,7 @@ def test_an_end_tells_everything() -> None:
     assert [one.wire() for one in status.attempts] == [
         {
             "taskArn": FIRST,
+            "launchTime": "2026-11-21T03:00:01Z",
             "startTime": "2026-11-21T03:00:30Z",
             "completionTime": "2026-11-21T03:02:00Z",
             "exitCode": 3,
@@ -337,25 +363,34 @@ def test_a_second_task_is_recorded_when_it_is_first_seen_and_when_it_has_ended()
     assert ended.model_copy(update={"attempts": status.attempts}) == status
 
 
-@pytest.mark.parametrize("count", [9, 10, 11, 30])
+@pytest.mark.parametrize("count", [MOST - 2, MOST - 1, MOST, 40])
 def test_attempts_are_bounded_and_the_one_that_counts_is_among_them(count: int) -> None:
-    others = [f"{SECOND}{number}" for number in range(count)]
+    others = [f"{SECOND}{number:02}" for number in range(count)]
     status = after(None, [seen("PENDING"), *(seen("PENDING", arn=arn) for arn in others)])
 
     ended = after(status, [*life(), *(event for arn in others for event in life(arn))])
 
-    assert [one.task_arn for one in ended.attempts] == [FIRST, *others][:10]
+    assert [one.task_arn for one in ended.attempts] == [FIRST, *others][:MOST]
     assert ended.attempts[0].exit_code == 0
     assert after(ended, [seen("STOPPED", arn=arn) for arn in others]) is ended
 
 
-def test_where_ten_tasks_were_lost_the_one_that_was_found_takes_the_place_of_the_oldest() -> None:
-    many = [seen("PENDING", arn=f"{SECOND}{number}") for number in range(10)]
+def test_a_new_task_takes_the_place_of_the_oldest_that_has_ended_but_never_of_the_first() -> None:
+    many = [seen("STOPPED", arn=f"{SECOND}{number:02}", exit_code=1) for number in range(MOST - 1)]
+    status = after(None, [seen("RUNNING"), *many])
+
+    status = after(status, [seen("PENDING", arn="new", created_at=SLOT + timedelta(hours=1))])
+
+    assert [one.task_arn for one in status.attempts] == [FIRST, *(event.arn for event in many[1:]), "new"]
+
+
+def test_where_many_tasks_were_lost_the_one_that_was_found_takes_the_place_of_one_of_them() -> None:
+    many = [seen("PENDING", arn=f"{SECOND}{number:02}") for number in range(MOST)]
     lost = after(None, many).model_copy(update={"phase": "Lost"})
 
-    status = after(lost, life())
+    status = after(lost, life(created_at=SLOT + timedelta(hours=1)))
 
-    assert [one.task_arn for one in status.attempts] == [*(event.arn for event in many[1:]), FIRST]
+    assert [one.task_arn for one in status.attempts] == [many[0].arn, *(event.arn for event in many[2:]), FIRST]
 
 
 @pytest.mark.parametrize(
