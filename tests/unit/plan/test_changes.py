@@ -38,8 +38,8 @@ HOUR = timedelta(hours=1)
 DAILY, PAIR = "0 3 * * *", "0 3 1 * 1"
 
 
-def wish(cron: str | None = DAILY, **spec: object) -> Desired:
-    site = Site(template="default", spec=template().spec, cluster=CLUSTER, group="bgt-test")
+def wish(cron: str | None = DAILY, *, clock: str = "Scheduler", launch: str = "Direct", **spec: object) -> Desired:
+    site = Site(template="default", spec=template(clock=clock, launch=launch).spec, cluster=CLUSTER, group="bgt-test")
     return desired(OWNER, TASK_UID, task(cron=cron, **spec).spec, site, now=NOW)
 
 
@@ -50,6 +50,7 @@ class Cloud:
         self.revisions = {one.arn: one for one in (observed.revisions if observed else ())}
         self.schedules = dict(observed.schedules) if observed else {}
         self.now = now
+        self.firing: list[frozenset[str]] = []  # names that fire, after each write
         self._numbers = count(len(self.revisions) + 1)
 
     def observe(self) -> Observed:
@@ -61,17 +62,24 @@ class Cloud:
         revision = self._register(todo.definition)
         for change in todo.schedules:
             if isinstance(change, Remove):
-                del self.schedules[change.before.name]
+                del self.schedules[change.before.key]
+                self._note()
                 continue
-            assert isinstance(change, Update) == (change.after.name in self.schedules)
+            assert isinstance(change, Update) == (change.after.key in self.schedules)
             self._put(change.after.pointing_at(revision.arn))
         for old in todo.retire:
             assert old.arn not in {found.schedule.definition_arn for found in self.schedules.values()}
             del self.revisions[old.arn]
 
     def _put(self, schedule: Schedule) -> None:
-        assert schedule.definition_arn in self.revisions
-        self.schedules[schedule.name] = Found(schedule=schedule, arn=f"arn:{schedule.name}", changed=self.now)
+        assert schedule.ticks or schedule.definition_arn in self.revisions
+        changed = self.now if schedule.clock == "Scheduler" else None
+        self.schedules[schedule.key] = Found(schedule=schedule, arn=f"arn:{schedule.key}", changed=changed)
+        self._note()
+
+    def _note(self) -> None:
+        on = (found.schedule.name for found in self.schedules.values() if found.schedule.enabled)
+        self.firing.append(frozenset(on))
 
     def _register(self, step: Keep | Register) -> Revision:
         if isinstance(step, Keep):
@@ -94,6 +102,8 @@ wishes = st.builds(
     cron=st.sampled_from([None, DAILY, PAIR, "*/5 * * * *"]),
     image=st.sampled_from(["a:1", "a:2", "a:3"]),
     suspend=st.booleans(),
+    clock=st.sampled_from(["Scheduler", "Rule"]),
+    launch=st.sampled_from(["Direct", "Queue"]),
 )
 
 
@@ -116,8 +126,38 @@ def test_one_reconcile_reaches_what_is_wanted_whatever_was_there_before(history:
     last = history[-1]
     current = next(one for one in cloud.revisions.values() if one.digest == last.definition.digest)
     assert [one.pointing_at(current.arn) for one in last.schedules] == [
-        cloud.schedules[name].schedule for name in sorted(cloud.schedules)
+        cloud.schedules[key].schedule for key in sorted(cloud.schedules)
     ]
+
+
+@given(wishes, wishes)
+def test_on_whichever_clock_it_was_no_slot_is_left_without_its_schedule(before: Desired, after: Desired) -> None:
+    cloud = Cloud()
+    reconcile(before, cloud)
+    steady = {one.name for one in before.schedules if one.enabled} & {
+        one.name for one in after.schedules if one.enabled
+    }
+    cloud.firing.clear()
+
+    reconcile(after, cloud)
+
+    assert all(steady <= firing for firing in cloud.firing)
+
+
+@given(wishes, wishes)
+def test_what_is_suspended_on_one_clock_fires_on_none_before_anything_may_be_refused(
+    before: Desired, after: Desired
+) -> None:
+    cloud = Cloud()
+    reconcile(before, cloud)
+    todo = plan(after, cloud.observe(), now=NOW, retire_after=HOUR, unchanged_since=NOW)
+
+    for step in todo.pause:
+        cloud.apply(Plan(definition=Keep(next(iter(cloud.revisions.values()))), schedules=(step,)))
+
+    is_new = isinstance(todo.definition, Register)
+    if is_new and after.schedules and not any(one.enabled for one in after.schedules):
+        assert not any(found.schedule.enabled for found in cloud.schedules.values())
 
 
 @given(st.lists(wishes, min_size=1, max_size=5))
