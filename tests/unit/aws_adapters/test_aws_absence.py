@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import pytest
 from botocore.exceptions import EndpointConnectionError, ReadTimeoutError
 
-from backgroundtask.aws import Ecs, Queues, Schedules
+from backgroundtask.aws import Ecs, Queues, Repositories, Schedules
 from backgroundtask.aws.clients import Clients
 from backgroundtask.errors import Expected
 from fixtures.wire import REGION, Wire
@@ -41,6 +41,9 @@ QUESTIONS = {
     "a schedule to remove": Question(lambda clients: Schedules(clients).remove("group", "name"), ("DeleteSchedule",)),
     "schedules": Question(lambda clients: Schedules(clients).enabled_by_name("group"), ("ListSchedules",)),
     "a group": Question(lambda clients: Schedules(clients).group("group"), ("GetScheduleGroup",)),
+    "a repository": Question(lambda clients: Repositories(clients).find("a/b"), ("DescribeRepositories",)),
+    "a repository to delete": Question(lambda clients: Repositories(clients).delete("a/b"), ("DeleteRepository",)),
+    "a policy to delete": Question(lambda clients: Repositories(clients).keep_all("a/b"), ("DeleteLifecyclePolicy",)),
     "messages": Question(lambda clients: Queues(clients).receive(QUEUE_URL), ("ReceiveMessage",)),
 }
 
@@ -75,7 +78,17 @@ def test_a_failure_is_never_taken_for_absence(
 
 @pytest.mark.parametrize(
     "name",
-    ["a cluster", "revisions", "all revisions", "tasks of a family", "tasks", "schedules", "a group", "a schedule"],
+    [
+        "a cluster",
+        "revisions",
+        "all revisions",
+        "tasks of a family",
+        "tasks",
+        "schedules",
+        "a group",
+        "a schedule",
+        "a repository",
+    ],
 )
 def test_an_answer_without_the_members_of_aws_is_a_bug_and_no_empty_world(wire: Wire, name: str) -> None:
     question = QUESTIONS[name]

@@ -270,7 +270,7 @@ def test_the_table_of_endpoints_leads_where_the_whole_one_does(region: str) -> N
     terse = EndpointResolver(LOADER.load_data("endpoints"))
     whole = EndpointResolver(botocore.session.Session().get_component("data_loader").load_data("endpoints"))
 
-    for service in ("ecs", "scheduler", "sqs", "logs", "sts", "events"):
+    for service in ("ecs", "scheduler", "sqs", "logs", "sts", "events", "api.ecr"):
         expected, found = whole.construct_endpoint(service, region), terse.construct_endpoint(service, region)
 
         assert expected is not None

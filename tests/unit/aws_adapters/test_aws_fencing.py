@@ -18,12 +18,14 @@ scheduler: GetSchedule ListSchedules GetScheduleGroup ListTagsForResource
 sqs: GetQueueUrl GetQueueAttributes
 logs: DescribeLogGroups
 sts: AssumeRole GetCallerIdentity
+ecr: DescribeRepositories ListTagsForResource GetLifecyclePolicy GetAuthorizationToken
 """
 WRITES = """
 ecs: RegisterTaskDefinition DeregisterTaskDefinition TagResource StopTask RunTask
 scheduler: CreateSchedule UpdateSchedule DeleteSchedule CreateScheduleGroup TagResource
 sqs: ReceiveMessage DeleteMessage DeleteMessageBatch ChangeMessageVisibilityBatch SendMessage
 logs: CreateLogGroup PutRetentionPolicy TagResource
+ecr: CreateRepository DeleteRepository PutImageScanningConfiguration PutLifecyclePolicy DeleteLifecyclePolicy
 """
 
 

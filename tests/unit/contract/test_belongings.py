@@ -70,6 +70,7 @@ MADE: list[tuple[str, str, dict[str, Any], dict[str, Any], list[str]]] = [
     ("logs", "CreateLogGroup", {"logGroupName": "l"}, {}, ["delete_log_group l"]),
     ("iam", "CreateRole", {"RoleName": "o"}, {}, ["delete_role o"]),
     ("secretsmanager", "CreateSecret", {"Name": "s"}, {"ARN": "arn:s"}, ["delete_secret arn:s True"]),
+    ("ecr", "CreateRepository", {"repositoryName": "a/b"}, {}, ["delete_repository a/b True"]),
     ("ssm", "PutParameter", {"Name": "p"}, {}, ["delete_parameter p"]),
 ]
 

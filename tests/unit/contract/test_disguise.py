@@ -40,6 +40,13 @@ ASKED: list[tuple[str, dict[str, Any], dict[str, Any], str]] = [
         },
         "a path keeps its slash; an image has its stand-in",
     ),
+    ("ecr", {"repositoryNames": ["a/b"]}, {"repositoryNames": ["x-1-a/b"]}, "a name with a slash is one name"),
+    (
+        "ecr",
+        {"resourceArn": f"arn:aws:ecr:{HERE}:repository/a/b"},
+        {"resourceArn": f"arn:aws:ecr:{THERE}:repository/x-1-a/b"},
+        "also in an ARN",
+    ),
     ("ecs", {"executionRoleArn": ROLE}, {"executionRoleArn": "arn:aws:iam::210987654321:role/ecs/exec"}, "a stand-in"),
     (
         "ecs",
