@@ -1,10 +1,11 @@
 """The end of what somebody deletes: in AWS first, then the finalizer that holds the object for it.
 
-Where AWS refuses, the object stays and says why, unless `force` lets it go. Knows the order of an end; what a teardown
-or a retention is, `holdings` knows.
+Where AWS refuses, the object stays and says why, unless `force` lets it go. A launch of which nobody knows whether it
+has started anything is looked for before its run goes: nothing of it may run on unseen. Knows the order of an end; what
+a teardown or a retention is, `holdings` knows.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -12,18 +13,19 @@ from backgroundtask.api.metadata import ObjectMeta
 from backgroundtask.api.parsing import read_task_parting, read_task_status
 from backgroundtask.api.run import BackgroundTaskRun
 from backgroundtask.controller.context import Context
+from backgroundtask.controller.ecs_runs import EcsRuns
 from backgroundtask.controller.force import is_forced, tell_left
 from backgroundtask.controller.holdings import Holdings
-from backgroundtask.controller.keys import Delivery, TaskKey
+from backgroundtask.controller.keys import TaskKey
 from backgroundtask.controller.ledger import Ledger
-from backgroundtask.errors import Paced
+from backgroundtask.errors import Busy, Paced
 from backgroundtask.kube.resource import RUNS, TASKS, Ref
+from backgroundtask.plan.moments import moment
 from backgroundtask.plan.runs import has_ended
 
-_STOPPED_BY = timedelta(minutes=3)  # a task that was asked to stop has had its two minutes by then, and ECS's seconds
-
-Stopping = dict[str, datetime]
-"""ECS tasks that were asked to stop, by ARN, and when."""
+_SHOWN_BY = timedelta(minutes=5)
+"""By then ECS lists what a launch has started: its reads lag by seconds (Amazon ECS API, RunTask)."""
+_LOOKS = 15.0  # seconds between two looks for what a launch has started
 
 
 def end_task(context: Context, raw: Mapping[str, Any], metadata: ObjectMeta, uses: frozenset[str]) -> None:
@@ -50,53 +52,77 @@ def end_task(context: Context, raw: Mapping[str, Any], metadata: ObjectMeta, use
 
 
 def end_run(
-    context: Context, task: Mapping[str, Any], run: BackgroundTaskRun, ledger: Ledger, stopping: Stopping
+    context: Context, run: BackgroundTaskRun, ledger: Ledger, ecs: EcsRuns, gone: Mapping[str, datetime]
 ) -> None:
-    """Let go of a run that has ended; of one that is being deleted end the ECS task first.
+    """Let go of a run that has ended; of one that is being deleted end the ECS tasks first.
+
+    `gone` are ARNs of tasks that ECS calls MISSING.
 
     Raises:
         Expected: AWS, or what is needed to ask it, is in the way; not where the end is forced.
     """
-    arn = run.status.task_arn
     if has_ended(run):
         ledger.let_go(run)
-        stopping.pop(arn or "", None)
         return
     if run.metadata.deletion_timestamp is None:
         return
-    if arn is None:
-        ledger.let_go(run)
-        return
     try:
-        _stop(context, task, run, arn, ledger=ledger, stopping=stopping)
+        is_over = _stop(context, run, ecs, gone)
     except Paced:
         raise
     except Exception as error:
         if not is_forced(run.metadata):
             raise
         ref = Ref(RUNS, run.metadata.namespace, run.metadata.name, run.metadata.uid)
-        tell_left(context, ref, error, (f"ECS task {arn}",))
-    if is_forced(run.metadata):
+        tell_left(context, ref, error, [f"ECS task {arn}" for arn in sorted(live(run))])
+        is_over = True
+    if is_over or is_forced(run.metadata):
         ledger.let_go(run)
-        stopping.pop(arn, None)
 
 
-def _stop(
-    context: Context, task: Mapping[str, Any], run: BackgroundTaskRun, arn: str, *, ledger: Ledger, stopping: Stopping
-) -> None:
-    """Stop the ECS task of a run that is being deleted. Its end comes as an event, or is found by looking."""
-    site = context.site(read_task_parting(task).launch_template)
-    ecs, now = context.cloud(site).ecs, context.now()
-    if arn not in stopping:
-        ecs.stop(site.cluster, arn, f"BackgroundTaskRun {run.metadata.namespace}/{run.metadata.name} was deleted")
-        stopping[arn] = now
-    elif now - stopping[arn] >= _STOPPED_BY:
-        seen, missing = ecs.tasks(site.cluster, [arn])
-        if arn in missing:  # ECS shows a new task within seconds: this one it has forgotten
-            ledger.let_go(run)
-        elif seen[arn].has_ended:
-            ledger.record([Delivery(seen[arn])])
-    context.queue.add_after(TaskKey(run.metadata.namespace, run.spec.task), _STOPPED_BY.total_seconds())
+def _stop(context: Context, run: BackgroundTaskRun, ecs: EcsRuns, gone: Mapping[str, datetime]) -> bool:
+    """Stop the ECS tasks of a run; whether there are none. Their ends come as events, or are found by looking."""
+    if is_unknown(run) and ecs.adopt(run):
+        context.queue.add(TaskKey(run.metadata.namespace, run.spec.task))  # it is stopped next
+        return False
+    if is_unknown(run) and not _is_shown(run, context.now()):
+        raise Busy("LaunchOutstanding", "Nobody knows yet what the launch has started.", retry_after=_LOOKS)
+    running = live(run) - gone.keys()
+    for arn in sorted(running):
+        ecs.stop(run, arn, "was deleted")
+    return not running
+
+
+def await_launches(runs: Iterable[BackgroundTaskRun], ecs: EcsRuns, now: datetime) -> None:
+    """Before the runs of a task go with it: make sure that nothing was launched of which they do not tell.
+
+    Raises:
+        Busy: that is not sure yet.
+    """
+    for run in runs:
+        if has_ended(run) or not is_unknown(run) or ecs.adopt(run):
+            continue
+        if not _is_shown(run, now):
+            raise Busy("LaunchOutstanding", "Nobody knows yet what a launch has started.", retry_after=_LOOKS)
+
+
+def is_unknown(run: BackgroundTaskRun) -> bool:
+    """Whether a launch was made of which nobody knows what it has started."""
+    launch = run.status.launch
+    return launch is not None and launch.task_arn is None and not launch.refused
+
+
+def live(run: BackgroundTaskRun) -> frozenset[str]:
+    """ARNs of the ECS tasks of a run of which no end is known."""
+    ended = {one.task_arn for one in run.status.attempts if one.completion_time is not None}
+    launched = run.status.launch.task_arn if run.status.launch else None
+    arns = {one.task_arn for one in run.status.attempts} | {run.status.task_arn, launched}
+    return frozenset(arn for arn in arns - ended if arn)
+
+
+def _is_shown(run: BackgroundTaskRun, now: datetime) -> bool:
+    asked = moment(run.status.launch.time) if run.status.launch else None
+    return asked is None or now - asked >= _SHOWN_BY
 
 
 def _left(context: Context, raw: Mapping[str, Any], metadata: ObjectMeta, uses: frozenset[str]) -> tuple[str, ...]:

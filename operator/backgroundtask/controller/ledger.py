@@ -1,30 +1,33 @@
 """The runs of one task: from what was delivered to their objects in the cluster.
 
 A delivery is answered (`stored`) only after the API server has taken what it says, or after it was proved that nobody
-is to be told. The run's name is the slot's lock: whoever creates it second finds the first. Knows the life of run
-objects; what an ECS task means for a run is decided in `plan.runs`.
+is to be told. The run's name is the slot's lock: whoever creates it second finds the first. Each write is fenced by the
+version that its decision saw. Knows the life of run objects; what an ECS task means for a run is decided in
+`plan.runs`, what is to be done with one in `plan.life`.
 """
 
 import threading
 from collections import OrderedDict
-from collections.abc import Iterable
-from datetime import datetime
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 from backgroundtask.api.metadata import ObjectMeta
-from backgroundtask.api.names import FINALIZER
+from backgroundtask.api.names import FINALIZER, TASK_KIND
 from backgroundtask.api.parsing import parse_run
 from backgroundtask.api.run import BackgroundTaskRun, RunStatus
 from backgroundtask.controller import metrics, run_metrics
+from backgroundtask.controller.announcements import Announcements
 from backgroundtask.controller.context import Context, log
 from backgroundtask.controller.keys import Delivery, TaskKey
 from backgroundtask.controller.statuses import write_status
-from backgroundtask.errors import Expected, Rejected
-from backgroundtask.kube.resource import RUNS, TASKS, Ref
+from backgroundtask.errors import Busy, Expected, Rejected
+from backgroundtask.kube.resource import RUNS, Body
 from backgroundtask.plan.definition import Logs
-from backgroundtask.plan.names import run_name
+from backgroundtask.plan.identity import RunOf, run_of
 from backgroundtask.plan.outcome import Task
-from backgroundtask.plan.runs import Kept, has_ended, merged, run_for_slot, superfluous
+from backgroundtask.plan.runs import has_ended, merged, run_for_slot
+from backgroundtask.plan.scene import Policy
 
 _REMEMBERED = 10_000
 UNREACHABLE = "Unreachable"
@@ -50,52 +53,148 @@ class Ends:
             return arn in self._arns
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Terms:
+    """What a pass knows of a task that decides what becomes of its runs."""
+
+    logs: Logs | None  # None where nobody knows where their output goes
+    policy: Policy
+    creates: bool = True  # a run that is missing is made; not for a task that is being deleted
+
+
 class Ledger:
     """Writes the runs of one task during one reconcile."""
 
-    def __init__(
-        self, context: Context, task: ObjectMeta, *, logs: Logs | None, ends: Ends, creates: bool = True
-    ) -> None:
-        """`creates`: a run that is missing is made; not for a task that is being deleted."""
-        self._creates = creates
+    def __init__(self, context: Context, task: ObjectMeta, terms: Terms, ends: Ends) -> None:
+        self.task = task
+        self.terms = terms
         self._context = context
-        self._task = task
-        self._logs = logs
         self._ends = ends
         self._key = TaskKey(task.namespace, task.name)
+        self._announcements = Announcements(context, task)
 
     def runs(self) -> list[BackgroundTaskRun]:
-        """The task's own runs as the cache knows them: what others made in its name says nothing of it."""
-        bodies = self._context.cache.runs_of(self._task.namespace, self._task.name)
-        return [run for run in map(_readable, bodies) if run and self._is_ours(run)]
+        """The task's runs as the cache knows them, whoever made them; not those of a namesake that is gone."""
+        bodies = self._context.cache.runs_of(self.task.namespace, self.task.name)
+        return [run for run in map(readable, bodies) if run and self._is_ours(run)]
 
     def record(self, deliveries: Iterable[Delivery]) -> None:
-        """Store each delivery in the run of its slot, then answer it.
+        """Store each delivery in its run, then answer it.
 
         A run that cannot be written keeps no other run waiting, unless nobody answers. What is a bug is dropped.
 
         Raises:
             Expected: the first refusal; what was not stored, or came later for the same run, is left in the inbox.
         """
-        refused: dict[datetime | None, Expected] = {}  # by slot
+        refused: dict[str | None, Expected] = {}  # by name of the run
         waiting: list[Delivery] = []
         for delivery in sorted(deliveries, key=lambda one: one.task.version):
-            slot = delivery.task.slot
-            if slot in refused or any(one.reason == UNREACHABLE for one in refused.values()):
+            said = run_of(delivery.task, self.task.name)
+            name = said.name if said else None
+            if name in refused or any(one.reason == UNREACHABLE for one in refused.values()):
                 waiting.append(delivery)
                 continue
             try:
-                self._record(delivery)
+                self._record(delivery, said)
             except Expected as error:
-                refused[slot] = error
+                refused[name] = error
                 waiting.append(delivery)
         self._context.inbox.put_back(self._key, waiting)
         for first in refused.values():
             raise first
 
-    def _record(self, delivery: Delivery) -> None:
+    def create(self, body: Mapping[str, Any]) -> BackgroundTaskRun | None:
+        """Create a run, or find the one that has its name. None where that one is somebody else's.
+
+        Raises:
+            Expected: the API server is in the way.
+        """
+        name = body["metadata"]["name"]
+        known = self._context.cache.run(self.task.namespace, name)
+        if known is None:
+            known, created = self._context.kube.create(RUNS, body)
+            self._context.cache.put(RUNS, known)
+            if created:
+                self._announcements.created(name)
+        run = readable(known)
+        if run is None or not self._is_ours(run):
+            self._announcements.tell(
+                "UnexpectedJob", f"Run {name} is not of this task: it stays as it is", kind="Warning"
+            )
+            return None
+        return run
+
+    def status(self, run: BackgroundTaskRun, after: RunStatus) -> BackgroundTaskRun | None:
+        """Bring the status of a run to `after`, and tell of it; the run as it is then, None where it is gone.
+
+        Raises:
+            Busy: Conflict, where the run is no longer as `run` shows it: decide again.
+        """
+        body = self._fenced(run)
+        written = body and write_status(self._context, RUNS, body, after)
+        if not body or not written:
+            return run if body else None
+        run_metrics.changed(run, after)
+        self._announcements.changed(run, after)
+        if has_ended(run.model_copy(update={"status": after})):
+            for one in after.attempts:
+                self._ends.add(one.task_arn or "")
+        return readable(written)
+
+    def hold(self, run: BackgroundTaskRun) -> BackgroundTaskRun | None:
+        """Put our finalizer on a run before anything is launched for it; the run as it is then, None where it is gone.
+
+        Raises:
+            Busy: Conflict.
+        """
+        if FINALIZER in run.metadata.finalizers:
+            return run
+        body = self._fenced(run)
+        held = body and self._context.kube.add_finalizer(RUNS, body, FINALIZER)
+        if not held:
+            return None
+        self._context.cache.put(RUNS, held)
+        return readable(held)
+
+    def let_go(self, run: BackgroundTaskRun) -> None:
+        """Take our finalizer off a run: what it held is over."""
+        if FINALIZER not in run.metadata.finalizers:
+            return
+        body = self._context.cache.run(run.metadata.namespace, run.metadata.name)
+        left = body and self._context.kube.remove_finalizer(RUNS, body, FINALIZER)
+        if left:
+            self._context.cache.put(RUNS, left)
+        if run.metadata.deletion_timestamp is not None:
+            self._context.queue.add(self._key)  # it is gone, and the watch brings no news of what the cache knows
+
+    def delete(self, run: BackgroundTaskRun) -> None:
+        """Delete a run that has ended."""
+        self._context.kube.delete(RUNS, run.metadata.namespace, run.metadata.name, run.metadata.uid)
+        body = self._context.cache.run(run.metadata.namespace, run.metadata.name)
+        if body is not None and not run.metadata.finalizers:  # nobody holds it: the watch says later that it is gone
+            self._context.cache.see(RUNS, "DELETED", body)
+        self._announcements.tell("SuccessfulDelete", f"Deleted run {run.metadata.name}")
+
+    def tell(self, reason: str, message: str, *, kind: str = "Normal") -> None:
+        """Emit an Event on the task."""
+        self._announcements.tell(reason, message, kind=kind)
+
+    def _fenced(self, run: BackgroundTaskRun) -> Body | None:
+        """The object behind `run`; None where it is gone."""
+        body = self._context.cache.run(run.metadata.namespace, run.metadata.name)
+        if body is None or body["metadata"]["uid"] != run.metadata.uid:
+            return None
+        if body["metadata"]["resourceVersion"] != run.metadata.resource_version:
+            raise Busy("Conflict", f"Run {run.metadata.name} has changed while it was decided about.")
+        return body
+
+    def _is_ours(self, run: BackgroundTaskRun) -> bool:
+        controllers = (one for one in run.metadata.owner_references if one.controller and one.kind == TASK_KIND)
+        return run.spec.task == self.task.name and all(one.uid == self.task.uid for one in controllers)
+
+    def _record(self, delivery: Delivery, said: RunOf | None) -> None:
         try:
-            self._store(delivery.task)
+            self._store(delivery.task, said)
         except Expected:
             raise
         except Exception:  # noqa: BLE001 - a bug: told with its traceback, and no reason to keep other runs waiting
@@ -107,113 +206,37 @@ class Ledger:
             return
         delivery.stored()
 
-    def prune(self, kept: Kept) -> None:
-        """Delete the ended runs beyond the history limits."""
-        for run in superfluous(self.runs(), kept):
-            self._context.kube.delete(RUNS, run.metadata.namespace, run.metadata.name, run.metadata.uid)
-            self._forget(run)
-            self._context.recorder.emit(
-                self._task_ref(), type="Normal", reason="SuccessfulDelete", message=f"Deleted run {run.metadata.name}"
-            )
-
-    def let_go(self, run: BackgroundTaskRun) -> None:
-        """Take our finalizer off a run: what it held is over."""
-        if FINALIZER not in run.metadata.finalizers:
-            return
-        body = self._context.cache.run(run.metadata.namespace, run.metadata.name)
-        left = body and self._context.kube.remove_finalizer(RUNS, body, FINALIZER)
-        if left:
-            self._context.cache.put(RUNS, left)
-
-    def _forget(self, run: BackgroundTaskRun) -> None:
-        """Whom nobody holds is gone with its deletion; the watch says so later."""
-        body = self._context.cache.run(run.metadata.namespace, run.metadata.name)
-        if body is not None and not run.metadata.finalizers:
-            self._context.cache.see(RUNS, "DELETED", body)
-
-    def _is_ours(self, run: BackgroundTaskRun) -> bool:
-        return any(owner.controller and owner.uid == self._task.uid for owner in run.metadata.owner_references)
-
-    def _store(self, task: Task) -> None:
-        if task.uid != self._task.uid or task.slot is None:
+    def _store(self, task: Task, said: RunOf | None) -> None:
+        run = self._run_of(task, said) if said and task.uid == self.task.uid else None
+        if run is None:
             metrics.MESSAGES.labels("dropped").inc()
             return
-        run = self._run_of(task)
-        if run is None:
-            return
-        status = merged(run, task, logs=self._logs, now=self._context.now())
-        if status != run.status:
-            self._write(run, status, task)
+        after = merged(run, task, logs=self.terms.logs, policy=self.terms.policy, now=self._context.now())
+        if after != run.status:
+            self.status(run, after)
         metrics.MESSAGES.labels("stored").inc()
 
-    def _run_of(self, task: Task) -> BackgroundTaskRun | None:
-        """The run of the task's slot. It is created where it is missing, unless its end was recorded before.
+    def _run_of(self, task: Task, said: RunOf) -> BackgroundTaskRun | None:
+        """The run that an ECS task is of. A slot's is created where it is missing, unless its end was recorded before.
 
-        None where there is none to write to: what bears its name may be somebody else's.
+        None where there is none to write to: it was deleted, or what bears its name is somebody else's.
         """
-        assert task.slot is not None  # noqa: S101 - `_store` has asked
-        name = run_name(self._task.name, task.slot)
-        body = self._context.cache.run(self._task.namespace, name)
-        if body is None and (task.arn in self._ends or not self._creates):
+        body = self._context.cache.run(self.task.namespace, said.name)
+        if body is None and said.uid is not None:  # it was launched for a run, which this cache may not know yet
+            body = self._context.kube.get(RUNS, self.task.namespace, said.name)
+            if body is not None:
+                self._context.cache.put(RUNS, body)
+        if body is not None and said.uid not in {None, body["metadata"]["uid"]}:
             return None
-        if body is None:
-            body, created = self._context.kube.create(RUNS, run_for_slot(self._task, task.slot))
-            self._context.cache.put(RUNS, body)
-            if created:
-                self._tell("SuccessfulCreate", f"Created run {name}")
-        run = _readable(body)
-        if run is None or not self._is_ours(run):
-            self._tell("UnexpectedJob", f"Run {name} is not of this task: its slot cannot be recorded", kind="Warning")
+        if body is not None:
+            return self.create(body)
+        if said.uid or said.slot is None or task.arn in self._ends or not self.terms.creates:
             return None
-        return run
-
-    def _write(self, run: BackgroundTaskRun, status: RunStatus, task: Task) -> None:
-        body = self._context.cache.run(run.metadata.namespace, run.metadata.name)
-        if body is not None and write_status(self._context, RUNS, body, status) is not None:
-            run_metrics.changed(run, status)
-            self._announce(run, status, task)
-
-    def _announce(self, run: BackgroundTaskRun, status: RunStatus, task: Task) -> None:
-        if status.task_arn != task.arn:
-            metrics.DUPLICATES.inc()
-            self._tell("UnexpectedJob", f"Run {run.metadata.name} has a second ECS task: {task.arn}", kind="Warning")
-        elif status.phase == run.status.phase:
-            return
-        elif status.phase == "Running":
-            self._announce_start(run.metadata.name, task)
-        elif has_ended(run.model_copy(update={"status": status})):
-            self._announce_end(run, status, task)
-
-    def _announce_end(self, run: BackgroundTaskRun, status: RunStatus, task: Task) -> None:
-        self._ends.add(task.arn)
-        name = run.metadata.name
-        if run.status.phase in {None, "Pending", "Launching"} and status.exit_code is not None:
-            self._announce_start(name, task)
-        if status.phase == "Succeeded":
-            self._tell("SawCompletedJob", f"Saw completed run: {name}, condition: Complete")
-            log.info("Background task succeeded taskID=%s run=%s", self._key, name, extra=self._fields(name, task))
-            return
-        why = f"{status.reason}: {status.message}"
-        self._tell("SawCompletedJob", f"Saw completed run: {name}, condition: Failed, {why}", kind="Warning")
-        told = {**self._fields(name, task), "reason": status.reason}
-        log.warning("Background task execution failed for taskID=%s run=%s err=%s", self._key, name, why, extra=told)
-
-    def _announce_start(self, run: str, task: Task) -> None:
-        told = self._fields(run, task)
-        log.info("Background task started taskID=%s run=%s taskArn=%s", self._key, run, task.arn, extra=told)
-
-    def _fields(self, run: str, task: Task) -> dict[str, str]:
-        return {"task": str(self._key), "run": run, "task_arn": task.arn}
-
-    def _tell(self, reason: str, message: str, *, kind: str = "Normal") -> None:
-        self._context.recorder.emit(self._task_ref(), type=kind, reason=reason, message=message)
-
-    def _task_ref(self) -> Ref:
-        return Ref(TASKS, self._task.namespace, self._task.name, self._task.uid)
+        return self.create(run_for_slot(self.task, said.slot))
 
 
-def _readable(body: dict[str, Any]) -> BackgroundTaskRun | None:
-    """A run that somebody made against the schema of another version is left alone."""
+def readable(body: Mapping[str, Any]) -> BackgroundTaskRun | None:
+    """The run of an object. One that somebody made against the schema of another version is left alone."""
     try:
         return parse_run(body)
     except Rejected:

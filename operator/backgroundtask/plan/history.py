@@ -12,12 +12,21 @@ from backgroundtask.api.phases import COMPLETE_ENDS, ENDS
 from backgroundtask.api.run import BackgroundTaskRun
 from backgroundtask.api.task_status import ACTIVE_SHOWN, ActiveRun, LastRun, TaskStatus
 
+_LAUNCHED = frozenset({"Launching", "Running"})
 _REASON = re.compile("[A-Za-z]([A-Za-z0-9_,:]*[A-Za-z0-9_])?")  # metav1.Condition: reason
 
 
 def run_fields(before: TaskStatus, runs: Sequence[BackgroundTaskRun]) -> dict[str, object]:
-    """The members of a TaskStatus about its runs, but for `last_run`. `runs` are all that there are."""
-    active = sorted((run for run in runs if run.status.phase not in ENDS), key=lambda run: run.metadata.name)
+    """The members of a TaskStatus about its runs, but for `last_run`. `runs` are all that there are.
+
+    Active is what was launched, and what has leave to be: a run that waits is named in `before` already where it has.
+    """
+    leave = {one.name for one in before.active}
+    unended = (run for run in runs if run.status.phase not in ENDS)
+    active = sorted(
+        (run for run in unended if run.status.phase in _LAUNCHED or run.metadata.name in leave),
+        key=lambda run: run.metadata.name,
+    )
     good = [run for run in runs if run.status.phase == "Succeeded"]
     bad = [run for run in runs if run.status.phase in ENDS - COMPLETE_ENDS]
     return {

@@ -109,6 +109,11 @@ class Subject:
         return _word(self.metadata.annotations.get(RECONCILE_REQUESTED_AT))
 
     @property
+    def run_request(self) -> str | None:
+        """What asks for a run (the annotation), in the form in which the status remembers it."""
+        return _word(self.metadata.annotations.get(RUN_REQUESTED_AT))
+
+    @property
     def is_asked_for(self) -> bool:
         """Somebody asks for a reconcile that was not made yet."""
         request = self.reconcile_request
@@ -131,7 +136,6 @@ def task_status(
             **_config_fields(task, configured),
             **run_fields(task.status, runs),
             "last_run": last,
-            "last_handled_run_at": _word(task.metadata.annotations.get(RUN_REQUESTED_AT)),
             "conditions": settle(task.status.conditions, verdicts, generation=task.metadata.generation, now=stamp(now)),
         }
     )

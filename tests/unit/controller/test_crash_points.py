@@ -1,6 +1,7 @@
 """A process that is killed just before or just after any write leaves what the next one brings to the same end."""
 
 from collections.abc import Callable
+from datetime import timedelta
 from typing import Any, Literal
 
 import pytest
@@ -13,6 +14,7 @@ from fixtures.trace import Call, Crash
 Moment = Literal["before", "after"]
 Act = Callable[[World], None]
 
+_REST = 9 * 3600  # seconds
 _TIMES = frozenset({"lastTransitionTime", "observedGeneration", "message"})  # of conditions: when, and with which ARN
 _ARNS = frozenset({"taskDefinitionArn", "taskArn"})
 
@@ -80,12 +82,17 @@ def begun(acts: tuple[Act, ...]) -> World:
 
 
 def rest(world: World) -> None:
-    """Work until nothing is left to do, retirement included; a process that is killed is followed by another."""
+    """Work until nothing is left to do, retirement included; a process that is killed is followed by another.
+
+    It takes the same time whatever happens, so that the same slots pass.
+    """
+    end = world.clock.now + timedelta(seconds=_REST)
     for _ in range(4):
         try:
             _work(world)
         except Crash:
             world.start()
+    world.pass_time((end - world.clock.now).total_seconds())
 
 
 def _work(world: World) -> None:

@@ -96,7 +96,8 @@ def test_nothing_is_left_of_a_task_that_is_gone(figures: Figures) -> None:
 def test_the_reconciler_tells_of_its_tasks_until_they_are_gone(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     figures = Figures()
     figures.name_tasks()
-    monkeypatch.setattr("backgroundtask.controller.tasks.FIGURES", figures)
+    for module in ("tasks", "task_pass"):
+        monkeypatch.setattr(f"backgroundtask.controller.{module}.FIGURES", figures)
     world.annotate(reconcile_requested_at="now")
     world.pass_time(1)
     assert named(figures)["bgt_task_ready", "reports", "nightly"] == 1

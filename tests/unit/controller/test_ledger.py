@@ -140,11 +140,11 @@ class TestRecording:
 
         assert [run["status"]["phase"] for run in world.runs()] == ["Succeeded"]
 
-    def test_a_run_of_nobody_that_bears_the_name_is_left_alone_and_told_of(
+    def test_a_run_of_a_namesake_that_is_gone_is_left_alone_and_told_of(
         self, world: World, deliver: Deliver
     ) -> None:
         theirs = run_object(name=RUN, slot="2026-11-22T03:00:00Z")
-        theirs["metadata"]["ownerReferences"] = []
+        theirs["metadata"]["ownerReferences"][0]["uid"] = "of-a-task-that-bore-the-name-before"
         world.store.insert(RUNS, theirs)
 
         deliver(stopped(world))
@@ -256,6 +256,7 @@ class TestHistory:
         slots = [SLOT.replace(hour=hour) for hour in range(4)]
         for number, slot in enumerate(slots):
             deliver(stopped(world, number, slot=slot, stopped_at=slot))
+        world.pass_time(16 * 3600)  # past the slots: until then their runs are what keeps them from being made anew
 
         assert [run["metadata"]["name"] for run in world.runs()] == [run_name("nightly", slot) for slot in slots[2:]]
         assert process(world).told.reasons().count("SuccessfulDelete") == 2
@@ -277,7 +278,7 @@ class TestDeletedRuns:
 
         world.delete(RUNS, run["metadata"]["name"])
         process(world).work()
-        world.annotate(run_requested_at="wakes it up")
+        world.annotate(wakes="it up")
         process(world).work()
 
         assert world.account.tasks[task]["desiredStatus"] == "STOPPED"

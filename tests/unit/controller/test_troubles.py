@@ -123,9 +123,10 @@ class TestDeletion:
 
 
 class TestRuns:
-    def test_a_run_that_somebody_made_by_hand_says_nothing_of_the_task(self, world: World) -> None:
+    def test_a_run_of_a_namesake_that_is_gone_says_nothing_of_the_task(self, world: World) -> None:
         spec = {"task": "nightly", "scheduledTime": "2999-01-01T00:00:00Z"}
-        metadata = {"name": "mine", "namespace": "reports"}
+        theirs = {"apiVersion": "bgtask.dev/v1alpha1", "kind": "BackgroundTask", "name": "nightly", "uid": "before"}
+        metadata = {"name": "mine", "namespace": "reports", "ownerReferences": [{**theirs, "controller": True}]}
         world.store.insert(RUNS, {"kind": "BackgroundTaskRun", "metadata": metadata, "spec": spec})
 
         process(world).work()
@@ -139,6 +140,7 @@ class TestRuns:
         task = world.fires()
 
         world.tells(task, "STOPPED", exit_code=0)
+        world.pass_time(16 * 3600)
         world.pass_time(60, step=1)
 
         assert process(world).told.reasons().count("SuccessfulDelete") == 1

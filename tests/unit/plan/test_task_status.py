@@ -11,7 +11,7 @@ from backgroundtask.api.conditions import Condition, find
 from backgroundtask.api.parsing import parse_run, parse_task
 from backgroundtask.api.phases import ENDS
 from backgroundtask.api.run import BackgroundTaskRun
-from backgroundtask.api.task_status import ScheduleStatus, TaskStatus
+from backgroundtask.api.task_status import ActiveRun, ScheduleStatus, TaskStatus
 from backgroundtask.errors import Blocked, Busy, Expected, Rejected
 from backgroundtask.plan.desired import Site, desired
 from backgroundtask.plan.names import Owner
@@ -346,8 +346,8 @@ def test_whatever_an_annotation_says_fits_the_status(text: str | None, kept: str
 
     status = seen(task)
 
-    assert status.last_handled_reconcile_at == status.last_handled_run_at == kept
-    assert task.reconcile_request == kept, "what is compared has the form of what is remembered"
+    assert status.last_handled_reconcile_at == kept
+    assert task.reconcile_request == task.run_request == kept, "what is compared has the form of what is remembered"
 
 
 def test_a_task_is_ready_only_for_the_generation_that_was_answered() -> None:
@@ -415,10 +415,12 @@ def test_before_any_run_nothing_is_known_of_them() -> None:
     assert told(status, "LastRunSucceeded") == ("Unknown", "NoRunYet")
 
 
-def test_active_runs_are_those_that_have_not_ended() -> None:
-    runs = [ended(4, "Running"), ended(3, "Launching"), ended(2), ended(1, "Failed"), ended(5, "Pending")]
+def test_active_runs_are_those_that_are_launched_or_have_leave_to_be() -> None:
+    runs = [ended(4, "Running"), ended(3, "Launching"), ended(2), ended(1, "Failed")]
+    waiting = [ended(5, "Pending"), ended(6, "Pending")]
+    leave = ActiveRun(name=waiting[0].metadata.name)
 
-    status = seen(subject(), None, *runs)
+    status = seen(subject(at_rest().model_copy(update={"active": (leave,)})), None, *runs, *waiting)
 
     assert [(one.name, one.task_arn) for one in status.active] == [
         ("nightly-03", "arn:3"),
