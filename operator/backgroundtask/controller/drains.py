@@ -39,6 +39,14 @@ class Drains:
             return self._moments.get(queue)
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Report:
+    """Whom a reader tells up to which moment all is stored, and by whose clock."""
+
+    now: Callable[[], datetime]
+    drained: Callable[[datetime], None]
+
+
 @dataclass(frozen=True, slots=True)
 class _Claim:
     """All that was sent before `moment` has been received; it is stored once nothing of `open` is held any more."""

@@ -15,7 +15,7 @@ from datetime import UTC, datetime
 from backgroundtask.aws import Cloud, Malformed, Message
 from backgroundtask.controller import metrics
 from backgroundtask.controller.context import log
-from backgroundtask.controller.drains import Drain
+from backgroundtask.controller.drains import Drain, Report
 from backgroundtask.controller.leases import Leases
 from backgroundtask.errors import Busy, Expected
 
@@ -26,14 +26,11 @@ _GATHER = 0.2  # seconds that a receipt waits for others, to be deleted in one c
 _BATCH = 10  # Amazon SQS API, DeleteMessageBatch: Entries
 _FIRST_PAUSE = 1.0  # seconds before a queue that could not be read is tried again
 _LONGEST_PAUSE = 30.0
+_LONG_AGO = datetime.min.replace(tzinfo=UTC)
 
 Take = Callable[[Message, Callable[[], None], Callable[[], None]], None]
 """Take a message up. Call, later and from any thread, the second argument once the message may be deleted, or the third
 where it is given up and left to come again. Raises Malformed or Expected."""
-
-
-def _nobody_asks(_: datetime) -> None:
-    """How far the queue was drained decides nothing."""
 
 
 class Reader:
@@ -46,11 +43,11 @@ class Reader:
         take: Take,
         assure: Callable[[], None],
         *,
-        on_drained: Callable[[datetime], None] = _nobody_asks,
+        report: Report | None = None,
     ) -> None:
-        """`on_drained` is told up to which moment all that was sent is stored."""
+        """`report` is told up to which moment all that was sent is stored."""
         self.cloud = cloud
-        self._on_drained = on_drained
+        self._report = report
         self._arn, self._take, self._assure = arn, take, assure
         self._stopping = threading.Event()
         self._stored: queue.SimpleQueue[Message | None] = queue.SimpleQueue()
@@ -109,7 +106,7 @@ class Reader:
         if self._lease is None:
             self._lease = queues.describe(self._arn).visibility_timeout
         url = queues.url(self._arn)
-        self._drain.begin(datetime.now(UTC))
+        self._drain.begin(self._report.now() if self._report else _LONG_AGO)
         messages = queues.receive(url, wait_seconds=_POLL)
         if self._stopping.is_set():
             self._release([message.receipt for message in messages])
@@ -119,8 +116,8 @@ class Reader:
         for message in messages:
             self._take_up(message)
         drained = self._drain.settled()
-        if drained is not None:
-            self._on_drained(drained)
+        if drained is not None and self._report is not None:
+            self._report.drained(drained)
 
     def _has_room(self) -> bool:
         """Whether more may be received; a lack of room is told once, and counted for as long as it lasts."""

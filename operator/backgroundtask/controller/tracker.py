@@ -13,6 +13,7 @@ from functools import partial
 from backgroundtask.api.template import TemplateSpec
 from backgroundtask.aws import Cloud
 from backgroundtask.controller.context import Context
+from backgroundtask.controller.drains import Report
 from backgroundtask.controller.messages import Events, Ticks
 from backgroundtask.controller.reader import Reader, Take
 
@@ -85,8 +86,9 @@ class Tracker:
             if arn not in wanted or reader.cloud is not wanted[arn].cloud:
                 self._readers.pop(arn).stop()
         for arn in wanted.keys() - self._readers.keys():
-            named, drained = wanted[arn], partial(self._context.drains.note, arn)
-            reader = Reader(named.cloud, arn, named.takers[arn], self._assurance, on_drained=drained)
+            named = wanted[arn]
+            report = Report(now=self._context.now, drained=partial(self._context.drains.note, arn))
+            reader = Reader(named.cloud, arn, named.takers[arn], self._assurance, report=report)
             self._readers[arn] = reader
             reader.start()
 

@@ -25,8 +25,8 @@ MOST_LOOKED_AT = 1000
 """Slots that a pass goes through, with a run or without."""
 OF_THE_OPERATOR = timedelta(seconds=120)
 """How long a tick may take before its slot is looked for: Scheduler promises the minute, and SQS takes seconds."""
-FUTURE = timedelta(hours=1)
-"""How far ahead of our clock a tick may be: more is no difference of clocks."""
+FUTURE = timedelta(days=366)
+"""How far ahead of our clock a tick is believed: ours may be wrong, and AWS's is not; what is beyond was made up."""
 _AUDIT_GRACE = timedelta(minutes=5)  # for the pass that is due to have its turn
 
 
