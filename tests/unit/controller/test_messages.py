@@ -1,18 +1,28 @@
 """What the messages of the two queues mean."""
 
 import json
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
 
 from backgroundtask.aws import Malformed, Message
+from backgroundtask.controller.keys import GivenUp, Tick
 from backgroundtask.controller.messages import Events, Ticks
 from backgroundtask.errors import Busy
+from backgroundtask.plan.schedule import TICK, tick
 from fixtures.fake_process import Process
 from fixtures.fake_world import KEY, OWNER, World, event
 from fixtures.objects import ACCOUNT, REGION
 
 STRANGER = f"arn:aws:ecs:{REGION}:{ACCOUNT}:task-definition/bgt_other_reports_nightly:1"
+
+
+SLOT = datetime(2026, 11, 22, 3, tzinfo=UTC)
+
+
+def environment(slot: str) -> list[dict[str, str]]:
+    return [{"Name": "BGT_TASK_UID", "Value": "its-uid"}, {"Name": "BGT_SCHEDULED_TIME", "Value": slot}]
 
 
 def process(world: World) -> Process:
@@ -141,9 +151,70 @@ class TestTicks:
 
         assert answered == ["it"]
 
-    @pytest.mark.parametrize("body", [{}, {"TaskDefinition": STRANGER}, {"TaskDefinition": ["x"]}])
-    def test_what_is_no_launch_of_ours_is_malformed(self, world: World, answered: list[str], body: Any) -> None:
+    def test_a_tick_reaches_its_task_and_is_answered_by_whoever_stores_it(
+        self, world: World, answered: list[str]
+    ) -> None:
+        self.take(world, tick(str(OWNER), "its-uid", "2026-11-22T03:00:00Z"), answered)
+
+        [said] = process(world).context.inbox.take_hints(KEY)
+        assert (type(said), said.identity) == (Tick, Tick(SLOT, "its-uid").identity)
+        assert process(world).context.queue.get(0) == KEY
+        assert answered == []
+        assert "FailedCreate" not in process(world).told.reasons()
+        said.stored()
+        assert answered == ["it"]
+
+    def test_a_request_that_scheduler_gave_up_says_where_to_look(self, world: World, answered: list[str]) -> None:
+        request = {
+            "TaskDefinition": world.revisions()[0],
+            "Overrides": {"ContainerOverrides": [{"Environment": environment("2026-11-22T03:00:00Z")}]},
+        }
+
+        self.take(world, request, answered, ERROR_CODE="ECS.ThrottlingException")
+
+        [said] = process(world).context.inbox.take_hints(KEY)
+        assert (type(said), said.identity) == (GivenUp, GivenUp(SLOT, "its-uid").identity)
+        assert answered == []
+
+    @pytest.mark.parametrize(
+        ("overrides", "why"),
+        [
+            ({}, "it says nothing"),
+            ({"ContainerOverrides": []}, "of no container"),
+            ({"ContainerOverrides": [{"Environment": [{"Name": "X"}]}]}, "a variable without a value"),
+            ({"ContainerOverrides": [{"Environment": "text"}]}, "no variables"),
+            ({"ContainerOverrides": ["text"]}, "no container"),
+        ],
+    )
+    def test_a_request_that_names_no_slot_is_only_told_of(
+        self, world: World, answered: list[str], overrides: Any, why: str
+    ) -> None:
+        self.take(world, {"TaskDefinition": world.revisions()[0], "Overrides": overrides}, answered, ERROR_CODE="X")
+
+        assert answered == ["it"], why
+        assert process(world).told.reasons()[-1] == "FailedCreate"
+        assert not process(world).context.inbox.waits(KEY)
+
+    @pytest.mark.parametrize(
+        ("body", "why"),
+        [
+            ({}, "it is nothing"),
+            ({"TaskDefinition": STRANGER}, "of another installation"),
+            ({"TaskDefinition": ["x"]}, "no text"),
+            ({TICK: "text"}, "a tick that is no object"),
+            (tick("other/reports/nightly", "uid", "2026-11-22T03:00:00Z"), "a tick of another installation"),
+            (tick("nobody", "uid", "2026-11-22T03:00:00Z"), "a tick that names no owner"),
+            (tick(str(OWNER), "uid", "tomorrow"), "a tick that names no slot"),
+            (tick(str(OWNER), "uid", "<aws.scheduler.scheduled-time>"), "a tick whose slot was not filled in"),
+            ({"detail-type": "Scheduled Event", "time": "2026-11-22T03:00:00Z", "resources": ["a"]}, "no rule of ours"),
+            ({"detail-type": "Scheduled Event", "time": "now", "resources": ["a"]}, "an event without a time"),
+            ({"detail-type": "Scheduled Event", "time": "2026-11-22T03:00:00Z"}, "an event without a rule"),
+        ],
+    )
+    def test_what_tells_of_no_slot_of_ours_is_malformed(
+        self, world: World, answered: list[str], body: Any, why: str
+    ) -> None:
         with pytest.raises(Malformed):
             self.take(world, body, answered)
 
-        assert answered == []
+        assert answered == [], why

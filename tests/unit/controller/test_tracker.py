@@ -366,6 +366,26 @@ class TestTracker:
         assert [run["status"]["phase"] for run in world.runs()] == ["Running"]
         assert comes_true(world, lambda: not world.account.messages(EVENTS))
 
+    def test_a_queue_that_is_read_to_its_end_is_told_as_drained_once_all_is_stored(
+        self, world: World, readers: Tracker, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(Leases, "may_hide_any", lambda _: False)  # there was no earlier reader
+        context = process(world).context
+        task = world.fires()
+        world.account.send(EVENTS, event(world.account.move(task, "RUNNING")))
+        empty = _when_asked(world, "queues.receive", times=6)
+        self.follow(world, readers)
+        assert context.queue.get(SOON) == KEY
+        assert empty.wait(SOON)
+        assert context.drained("default") is None, "what was received is not stored"
+
+        process(world).tasks.reconcile(KEY)
+        context.queue.done(KEY)
+
+        assert comes_true(world, lambda: not world.account.messages(EVENTS))
+        assert _when_asked(world, "queues.receive", times=6).wait(SOON)
+        assert context.drained("default") == world.clock.now
+
     def test_a_queue_is_read_by_one_reader_however_many_templates_name_it(self, world: World, readers: Tracker) -> None:
         before = _readers()
 
@@ -478,14 +498,16 @@ def _identity(world: World) -> _Identity:
     return _Identity(replace(world.cloud, queues=cast("Queues", _Queues(world.cloud.queues, reads))), reads)
 
 
-def _when_asked(world: World, operation: str) -> threading.Event:
-    """Set once an operation that writes nothing is asked for."""
-    asked = threading.Event()
+def _when_asked(world: World, operation: str, *, times: int = 1) -> threading.Event:
+    """Set once an operation that writes nothing was asked for so often."""
+    asked, left = threading.Event(), [times]
     read = world.trace.read
 
     def tell(name: str, target: str = "") -> None:
         if name == operation:
-            asked.set()
+            left[0] -= 1
+            if left[0] <= 0:
+                asked.set()
         read(name, target)
 
     world.trace.read = tell  # type: ignore[method-assign]  # as the trace has no hook for reads
