@@ -39,6 +39,7 @@ LONGEST_POLL = 20
 
 _CONNECT = 5  # seconds
 _READ = 20  # seconds
+_READ_LINES = 5  # seconds
 _ATTEMPTS = 2  # one quick retry bridges a dropped connection; the work queue does the rest, without holding a thread
 _SPARE_CONNECTIONS = 4  # of the readers of queues, which ask ECS for what an event leaves out
 _READERS = 100  # threads that receive or delete, two a queue; what is not used costs nothing, more readers work slower
@@ -127,6 +128,12 @@ class Clients:
         """AWS STS, to be asked who we are."""
         config = partial(self._config, self._attempts)
         return self._once("sts", lambda: self._session.client("sts", region_name=self.region, config=config()))
+
+    @property
+    def log_lines(self) -> "CloudWatchLogsClient":
+        """CloudWatch Logs for lines, which are worth neither a second attempt nor a long wait."""
+        config = partial(self._config, 1, read=_READ_LINES)
+        return self._once("log_lines", lambda: self._session.client("logs", region_name=self.region, config=config()))
 
     def _config(self, attempts: int, *, also: int = 0, read: int = _READ) -> Config:
         """Made with a client only: it takes as long as a tenth of a call."""

@@ -112,8 +112,8 @@ class LogEvents:
     def _get(self, **request: Any) -> "GetLogEventsResponseTypeDef | None":  # noqa: ANN401 - a request of boto3
         """A page of AWS's; None where there is no such stream."""
         try:
-            return self._clients.logs.get_log_events(**request)
-        except self._clients.logs.exceptions.ResourceNotFoundException:
+            return self._clients.log_lines.get_log_events(**request)
+        except self._clients.log_lines.exceptions.ResourceNotFoundException:
             return None
 
 

@@ -133,15 +133,17 @@ class Pace:
         client.meta.events.register("before-send", self._before_send)
         client.meta.events.register("response-received", self._answered)
 
-    def reserve(self, operation: str = MODIFY) -> None:
-        """Keep a token of ECS for the work in hand, which will call `operation`; it is left where it was not needed.
+    def reserve(self, operation: str = MODIFY, *, service: str = "ecs", patience: float | None = None) -> None:
+        """Keep a token for the work in hand, which will call `operation`; it is left where it was not needed.
+
+        `patience` are seconds to wait for the turn; None: as long as a call would.
 
         Raises:
             Paced: its turn is still to come; its place is kept.
         """
-        category = category_of("ecs", operation)
+        category = category_of(service, operation)
         if category is not None:
-            self._wait(category)
+            self._wait(category, patience)
 
     def admit(self, service: str, operation: str) -> None:
         """Wait until this may be called, and take the token for it.
@@ -160,9 +162,9 @@ class Pace:
         """Every line that somebody has asked in."""
         return list(self._lines.values())
 
-    def _wait(self, category: Category) -> None:
+    def _wait(self, category: Category, patience: float | None = None) -> None:
         pacing, work = self._pacing, _work_in_hand()
-        end = pacing.clock() + category.patience
+        end = pacing.clock() + (category.patience if patience is None else patience)
         with pacing.changed:
             line = self._line(category)
             while True:

@@ -30,6 +30,7 @@ from backgroundtask.controller.pruning import prune
 from backgroundtask.controller.slots import Accounted, Heard, Slots
 from backgroundtask.controller.standing import grounds
 from backgroundtask.controller.statuses import write_status
+from backgroundtask.controller.tails import Looks, Tails
 from backgroundtask.controller.task_events import tell
 from backgroundtask.errors import Busy, Expected, Rejected
 from backgroundtask.kube.resource import RUNS, TASKS, Body, Ref
@@ -46,6 +47,7 @@ class Notes:
 
     memory: Memory = field(default_factory=Memory)
     runs: RunMemory = field(default_factory=RunMemory)
+    tails: Looks = field(default_factory=Looks)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -216,6 +218,8 @@ class TaskPass:
             due = prune(self._ledger, self._task.spec, self._notes.runs, now=now, accounted_until=until)
             self._come_again(due)
         self._notes.runs.keep(self._ledger.runs())
+        with self._apart():
+            self._come_again(Tails(self._context, self._whose.template, self._ledger, self._notes.tails).fetch())
 
     def _look_again(self, configured: Configured, look_at: datetime | None) -> None:
         now, memory = self._context.now(), self._notes.memory

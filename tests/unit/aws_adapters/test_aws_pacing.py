@@ -4,25 +4,12 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
-from typing import Any
+from types import SimpleNamespace
+from typing import Any, cast
 
 import pytest
 
-from backgroundtask.aws import (
-    Cloud,
-    Ecs,
-    LogEvents,
-    LogGroups,
-    Pacing,
-    Queues,
-    Rates,
-    Repositories,
-    Rules,
-    Schedules,
-    Urgency,
-    rates_of,
-    urgency,
-)
+from backgroundtask.aws import Cloud, Ecs, LogGroups, Pacing, Queues, Rates, Urgency, rates_of, urgency
 from backgroundtask.aws.rates import STEP
 from backgroundtask.errors import Busy, Paced
 from fixtures.wire import REGION, Wire
@@ -78,17 +65,8 @@ def paced(wire: Wire, time: Time, told: Told) -> Callable[[str], tuple[Cloud, Pa
         pacing = Pacing(rates, on_wait=told.wait, on_turn=told.turns.append, clock=time, pause=time.pause)
         pace = pacing.of("", REGION)
         clients = wire.clients(pace=pace, attempts=attempts)
-        cloud = Cloud(
-            ecs=Ecs(clients),
-            schedules=Schedules(clients),
-            queues=Queues(clients),
-            logs=LogGroups(clients),
-            rules=Rules(clients),
-            log_events=LogEvents(clients),
-            repositories=Repositories(clients),
-            pace=pace,
-        )
-        return cloud, pacing
+        adapters = {"ecs": Ecs(clients), "queues": Queues(clients), "logs": LogGroups(clients), "pace": pace}
+        return cast("Cloud", SimpleNamespace(**adapters)), pacing
 
     return made
 
@@ -282,6 +260,20 @@ class TestWork:
 
         assert time.waits == []
         assert len(wire.sent) == 2
+
+    def test_who_has_no_patience_is_told_to_come_back_where_a_call_would_wait(self, time: Time) -> None:
+        pacing = Pacing(rates_of("GetLogEvents=1/1"), clock=time, pause=time.pause)
+        pace = pacing.of("", REGION)
+        wait = {"service": "cloudwatch-logs", "patience": 0.0}
+
+        with pacing.work("a", share="", urgency=Urgency.CHANGE):
+            pace.reserve("GetLogEvents", **wait)
+            pace.admit("cloudwatch-logs", "GetLogEvents")
+        with pytest.raises(Paced) as turn, pacing.work("b", share="", urgency=Urgency.CHANGE):
+            pace.reserve("GetLogEvents", **wait)
+
+        assert turn.value.retry_after == pytest.approx(1 / STEP)
+        assert time.waits == []
 
     def test_a_turn_pays_for_one_call(self, wire: Wire, paced: Any) -> None:
         cloud, pacing = paced("RegisterTaskDefinition=1/1")
