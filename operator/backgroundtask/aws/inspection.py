@@ -74,7 +74,11 @@ class Inspection:
         """The rules of the default bus that have a queue (its ARN) as target, by name."""
         events, names, token = self._clients.events, list[str](), ""
         while True:
-            page = events.list_rule_names_by_target(TargetArn=queue, **({"NextToken": token} if token else {}))
+            page = (
+                events.list_rule_names_by_target(TargetArn=queue, NextToken=token)
+                if token
+                else events.list_rule_names_by_target(TargetArn=queue)
+            )
             names += page.get("RuleNames", [])
             token = page.get("NextToken", "")
             if not token:

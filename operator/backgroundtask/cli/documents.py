@@ -34,8 +34,12 @@ def objects(file: IO[str]) -> list[dict[str, Any]]:
     return [one for number, document in enumerate(documents, 1) for one in _flat(document, file.name, number)]
 
 
-def tasks(file: IO[str], namespace: str | None = None) -> tuple[list[dict[str, Any]], list[str]]:
-    """The BackgroundTasks of a file, each in its own namespace or in the given one; and what else is in it, by name.
+def tasks(
+    file: IO[str], namespace: str | None = None, *, default: str = "default"
+) -> tuple[list[dict[str, Any]], list[str]]:
+    """The BackgroundTasks of a file, and what else is in it, by kind and name.
+
+    Each is in the namespace that it says, or else in the one that was asked for, or else in the default one.
 
     Raises:
         Rejected: InvalidFile, or OtherNamespace where an object says another namespace than was asked for, as kubectl.
@@ -45,7 +49,7 @@ def tasks(file: IO[str], namespace: str | None = None) -> tuple[list[dict[str, A
         if (body.get("apiVersion"), body.get("kind")) != (API_VERSION, TASK_KIND):
             others.append(f"{body.get('kind')}/{body['metadata']['name']}")
             continue
-        found.append(_placed(body, namespace))
+        found.append(_placed(body, namespace, default))
     return found, others
 
 
@@ -62,7 +66,7 @@ def _flat(document: object, name: str, number: int) -> Iterator[dict[str, Any]]:
     yield dict(document)
 
 
-def _placed(body: dict[str, Any], namespace: str | None) -> dict[str, Any]:
+def _placed(body: dict[str, Any], namespace: str | None, default: str) -> dict[str, Any]:
     metadata = body["metadata"]
     own = metadata.get("namespace")
     if own and namespace and own != namespace:
@@ -70,4 +74,4 @@ def _placed(body: dict[str, Any], namespace: str | None) -> dict[str, Any]:
             "OtherNamespace",
             f"{metadata['name']} says namespace {own}, and -n says {namespace}: leave one of them out.",
         )
-    return {**body, "metadata": {**metadata, "namespace": own or namespace or "default"}}
+    return {**body, "metadata": {**metadata, "namespace": own or namespace or default}}

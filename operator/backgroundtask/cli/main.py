@@ -9,7 +9,8 @@ import click
 
 _SECTIONS: Final = {
     "Runs": ("run", "logs", "wait", "cancel", "rerun", "history"),
-    "Tasks": ("status", "next", "suspend", "resume", "cron"),
+    "Tasks": ("status", "next", "diff", "suspend", "resume", "cron"),
+    "Images": ("repo",),
     "Platform": ("crd", "controller"),
     "Laptop": ("local", "demo"),
 }

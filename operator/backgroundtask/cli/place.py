@@ -10,7 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import cache, wraps
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, NoReturn
 
 import click
 
@@ -21,6 +21,7 @@ from backgroundtask.kube.resource import Body, Resource
 from backgroundtask.kube.transport import Timeouts
 
 if TYPE_CHECKING:
+    from backgroundtask.aws import Clouds
     from backgroundtask.aws.log_events import LogEvents
 
 PATIENT: Final[Timeouts] = (10.0, 30.0)
@@ -60,17 +61,28 @@ def _log_events(region: str) -> "LogEvents":
     return Clouds(installation="cli").of(region=region, assume_role_arn=None, template="").log_events
 
 
+def _clouds(installation: str) -> "Clouds":
+    from backgroundtask.aws import Clouds  # noqa: PLC0415 - most commands need no boto3
+
+    return Clouds(installation=installation, before_write=_refuse_write)
+
+
+def _refuse_write() -> NoReturn:
+    raise AssertionError("A command that looks at AWS is about to change it")
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Outside:
     """What a command reaches outside of its process.
 
-    `namespace` is the context's, `log_events` CloudWatch Logs of a region, `now` aware, `tick` a clock in seconds that
-    is never set back, `suffix` five characters that make a name new.
+    `namespace` is the context's, `log_events` CloudWatch Logs of a region, `clouds` AWS for an installation, to be read
+    only, `now` aware, `tick` a clock in seconds that is never set back, `suffix` five characters that make a name new.
     """
 
     connect: Callable[[Target, Timeouts], Kube] = _connected
     namespace: Callable[[Target], str] = _namespace
     log_events: Callable[[str], "LogEvents"] = _log_events
+    clouds: Callable[[str], "Clouds"] = _clouds
     now: Callable[[], datetime] = field(default=lambda: datetime.now(UTC))
     tick: Callable[[], float] = time.monotonic
     sleep: Callable[[float], None] = time.sleep

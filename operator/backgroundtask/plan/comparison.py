@@ -15,7 +15,8 @@ from backgroundtask.plan.schedule import Schedule
 
 VARIABLES: Final = "env."
 """What the paths of variables begin with."""
-_UNTOLD: Final = "…"
+UNTOLD: Final = "…"
+"""What stands for a value that is not told."""
 _DEFINITION: Final = {
     "cpu": "cpu",
     "memory": "memory",
@@ -63,12 +64,12 @@ def _compared(before: Mapping[str, str], after: Mapping[str, str]) -> Iterable[D
 def _hidden(one: Difference) -> Difference:
     if not one.path.startswith(VARIABLES):
         return one
-    return Difference(one.path, one.before and _UNTOLD, one.after and _UNTOLD)
+    return Difference(one.path, one.before and UNTOLD, one.after and UNTOLD)
 
 
 def _members(document: Mapping[str, Any]) -> dict[str, str]:
     """What a definition of ours can say, by path; each variable, secret, volume, mount and tag is one of its own."""
-    container = next((one for one in document["containerDefinitions"] if one.get("name") == MAIN_CONTAINER), {})
+    container: Mapping[str, Any] = next((one for one in document["containerDefinitions"] if one.get("name") == MAIN_CONTAINER), {})
     options = container.get("logConfiguration", {}).get("options", {})
     tags = {one["key"]: one.get("value", "") for one in document.get("tags", ())}
     return {
