@@ -88,8 +88,8 @@ class Templates:
         if cluster is None or cluster.status != "ACTIVE":
             state = "does not exist" if cluster is None else f"is {cluster.status}"
             raise Blocked("ClusterNotActive", f"ECS cluster {spec.cluster} {state} in {spec.region}: create it there.")
-        _judge(spec.queues.events, cloud.queues.describe(spec.queues.events))
-        _judge(spec.queues.ticks, cloud.queues.describe(spec.queues.ticks), of_rules=spec.clock == "Rule")
+        judge_queue(spec.queues.events, cloud.queues.describe(spec.queues.events))
+        judge_queue(spec.queues.ticks, cloud.queues.describe(spec.queues.ticks), of_rules=spec.clock == "Rule")
         group = own_group(self._context, cloud, spec)
         self._follow(key, cloud, spec)
         cloud.logs.ensure(spec.logs.group, retention_days=spec.logs.retention_days, tags=spec.tags)
@@ -211,7 +211,7 @@ def _clocked(before: TemplateStatus, spec: TemplateSpec, group: str) -> Mapping[
     return {"clocks": clocks} | ({"schedule_group_arn": group} if spec.clock == "Scheduler" else {})
 
 
-def _judge(arn: str, facts: QueueFacts, *, of_rules: bool = False) -> None:
+def judge_queue(arn: str, facts: QueueFacts, *, of_rules: bool = False) -> None:
     """Refuse a queue that would bring messages twice as a rule, or for ever; or nothing that EventBridge rules send.
 
     Raises:
