@@ -72,11 +72,12 @@ class Ledger:
         self._ends = ends
         self._key = TaskKey(task.namespace, task.name)
         self._announcements = Announcements(context, task)
+        self._read: dict[tuple[str, str], BackgroundTaskRun | None] = {}  # by UID and version: each is read once a pass
 
     def runs(self) -> list[BackgroundTaskRun]:
         """The task's runs as the cache knows them, whoever made them; not those of a namesake that is gone."""
         bodies = self._context.cache.runs_of(self.task.namespace, self.task.name)
-        return [run for run in map(readable, bodies) if run and self._is_ours(run)]
+        return [run for run in map(self._readable, bodies) if run and self._is_ours(run)]
 
     def record(self, deliveries: Iterable[Delivery]) -> None:
         """Store each delivery in its run, then answer it.
@@ -103,8 +104,10 @@ class Ledger:
         for first in refused.values():
             raise first
 
-    def create(self, body: Mapping[str, Any]) -> BackgroundTaskRun | None:
+    def create(self, body: Mapping[str, Any], *, told_by: str | None = None) -> BackgroundTaskRun | None:
         """Create a run, or find the one that has its name. None where that one is somebody else's.
+
+        `told_by` says what told of its slot.
 
         Raises:
             Expected: the API server is in the way.
@@ -114,6 +117,8 @@ class Ledger:
         if known is None:
             known, created = self._context.kube.create(RUNS, body)
             self._context.cache.put(RUNS, known)
+            if created and told_by:
+                metrics.SLOTS.labels(told_by).inc()
             if created:
                 self._announcements.created(name)
         run = readable(known)
@@ -179,6 +184,12 @@ class Ledger:
         """Emit an Event on the task."""
         self._announcements.tell(reason, message, kind=kind)
 
+    def _readable(self, body: Body) -> BackgroundTaskRun | None:
+        version = body["metadata"]["uid"], body["metadata"]["resourceVersion"]
+        if version not in self._read:
+            self._read[version] = readable(body)
+        return self._read[version]
+
     def _fenced(self, run: BackgroundTaskRun) -> Body | None:
         """The object behind `run`; None where it is gone."""
         body = self._context.cache.run(run.metadata.namespace, run.metadata.name)
@@ -232,7 +243,7 @@ class Ledger:
             return self.create(body)
         if said.uid or said.slot is None or task.arn in self._ends or not self.terms.creates:
             return None
-        return self.create(run_for_slot(self.task, said.slot))
+        return self.create(run_for_slot(self.task, said.slot), told_by="task")
 
 
 def readable(body: Mapping[str, Any]) -> BackgroundTaskRun | None:

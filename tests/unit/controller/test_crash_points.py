@@ -14,7 +14,8 @@ from fixtures.trace import Call, Crash
 Moment = Literal["before", "after"]
 Act = Callable[[World], None]
 
-_REST = 9 * 3600  # seconds
+_STEP = 1850  # seconds
+_REST = 4 * _STEP  # of all acts together less than there is to the first slot
 _TIMES = frozenset({"lastTransitionTime", "observedGeneration", "message"})  # of conditions: when, and with which ARN
 _ARNS = frozenset({"taskDefinitionArn", "taskArn"})
 
@@ -87,20 +88,18 @@ def rest(world: World) -> None:
     It takes the same time whatever happens, so that the same slots pass.
     """
     end = world.clock.now + timedelta(seconds=_REST)
-    for _ in range(4):
+    while world.clock.now < end:
         try:
             _work(world)
         except Crash:
             world.start()
-    world.pass_time((end - world.clock.now).total_seconds())
 
 
 def _work(world: World) -> None:
     assert world.process is not None
     world.process.read_queues()
-    for _ in range(4):
-        world.pass_time(1801)
-        world.process.read_queues()
+    world.pass_time(_STEP)
+    world.process.read_queues()
 
 
 def picture(world: World) -> dict[str, Any]:
