@@ -21,6 +21,24 @@ def test_a_second_start_finds_what_the_first_made(aws: Running) -> None:
     assert len(aws.client("ecs").list_clusters()["clusterArns"]) == 1
 
 
+def test_what_an_older_start_made_for_schedules_serves_rules_after_the_next(aws: Running) -> None:
+    allowed = {"Effect": "Allow", "Principal": {"Service": "scheduler.amazonaws.com"}, "Action": "sts:AssumeRole"}
+    trust = json.dumps({"Version": "2012-10-17", "Statement": [allowed]})
+    aws.client("iam").create_role(RoleName="bgt-local-scheduler", AssumeRolePolicyDocument=trust)
+    aws.client("sqs").create_queue(QueueName="bgt-local-ticks")
+
+    made = provision("local", aws.environment)
+
+    events, arn = aws.client("events"), f"arn:aws:events:{aws.region}:{aws.account}:rule/hourly"
+    assert events.put_rule(Name="hourly", ScheduleExpression="rate(1 hour)")["RuleArn"] == arn
+    parameters = {"TaskDefinitionArn": f"arn:aws:ecs:{aws.region}:{aws.account}:task-definition/hello:1"}
+    starts = {"Id": "starts", "Arn": made.cluster, "RoleArn": made.scheduler_role, "EcsParameters": parameters}
+    answer = events.put_targets(Rule="hourly", Targets=[starts, {"Id": "ticks", "Arn": made.ticks}])
+    assert answer["FailedEntryCount"] == 0
+    aws.advance(3600)
+    assert [one["resources"] for one in _received(aws, "bgt-local-ticks")] == [[arn]]
+
+
 def test_two_installations_share_nothing_but_the_subnets(aws: Running) -> None:
     one, other = provision("one", aws.environment), provision("other", aws.environment)
 
