@@ -5,7 +5,7 @@ What is remembered between passes only saves questions: a process that has forgo
 
 import json
 from collections.abc import Mapping, Sequence
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 from backgroundtask.api.conditions import SCHEDULED, find
@@ -19,7 +19,7 @@ from backgroundtask.controller.holdings import Holdings
 from backgroundtask.controller.memory import Memory, Refusal
 from backgroundtask.errors import Busy, Expected, Paced, Rejected
 from backgroundtask.kube.resource import TASKS
-from backgroundtask.plan.changes import Desired, Revision, plan
+from backgroundtask.plan.changes import Desired, Observed, Plan, Revision, plan
 from backgroundtask.plan.checks import refuse_namespace
 from backgroundtask.plan.desired import Site, desired
 from backgroundtask.plan.firing import too_late_at
@@ -147,6 +147,7 @@ class _Pass:
             desired=wanted,
             definition_arn=placed.revision.arn,
             schedule_arns=tuple(placed.schedules[one.key] for one in wanted.schedules),
+            changed_at=_changed_before(todo, observed),
         )
 
     def _holdings(self, site: Site) -> Holdings:
@@ -244,6 +245,13 @@ class _Pass:
         if arn is None:
             return False
         return not self._holdings(self._context.site(self._parting.launch_template)).allowed(arn)
+
+
+def _changed_before(todo: Plan, observed: Observed) -> datetime | None:
+    """When the schedules were last changed; None where this pass changed them, or AWS does not tell."""
+    if todo.pause or todo.schedules:
+        return None
+    return max((one.changed for one in observed.schedules.values() if one.changed is not None), default=None)
 
 
 def _in_use(runs: Sequence[BackgroundTaskRun]) -> frozenset[str]:

@@ -26,7 +26,7 @@ from backgroundtask.plan.moments import moment
 from backgroundtask.plan.names import run_name
 from backgroundtask.plan.runs import run_for_slot
 from backgroundtask.plan.slots import Slot, account, firings, firings_after, overdue, refusal, with_cursor
-from backgroundtask.plan.status import Configured, Subject, Unchanged
+from backgroundtask.plan.status import Configured, Settled, Subject, Unchanged
 
 
 @dataclass(slots=True)
@@ -99,13 +99,14 @@ class Slots:
         after = firings_after(task.status, configured)
         if task.spec is None or not (fires or after):
             return Accounted(configured=configured, until=None)
-        if since is None or not fires:
-            return Accounted(configured=configured, until=began.replace(microsecond=0))
         closes = fires != after
+        changed = _changed(configured, began) if closes else began
+        if since is None or not fires:
+            return Accounted(configured=configured, until=changed.replace(microsecond=0))
         found = account(
             fires,
             since=since,
-            now=began,
+            now=max(changed, since),
             has_run=partial(has_runs, self._context, task.metadata, task.spec),
             deadline=_deadline(task.spec),
             closes=closes,
@@ -115,7 +116,7 @@ class Slots:
                 self._open(task, slot, ledger, told_by="watchdog")
         except Expected as error:
             return Accounted(configured=Unchanged() if closes else configured, until=None, trouble=error)
-        if found.is_behind:
+        if found.is_behind or changed < began:
             self._context.queue.add(key, Priority.RESYNC)
         if found.look_at is not None:
             self._context.queue.add_after(key, max((found.look_at - self._context.now()).total_seconds(), 0.0))
@@ -184,8 +185,7 @@ class Slots:
             if _is_there(self._context, task.metadata, name):
                 continue
             body = run_for_slot(task.metadata, slot.time, queue=slot.is_queued, item=item, index=index)
-            if ledger.create(body) is not None:
-                metrics.SLOTS.labels(told_by).inc()
+            ledger.create(body, told_by=told_by)
 
     def _forget_settled(self, key: TaskKey, memory: _Memory) -> None:
         """Of runs that are gone or ended nothing has to be remembered."""
@@ -235,6 +235,12 @@ def _asked_for(task: Subject, slot: Slot) -> list[tuple[str, tuple[str | None, i
     if not slot.is_queued or not items:
         return [(name, (None, None))]
     return [(f"{name}-{index}", (item, index)) for index, item in enumerate(items)]
+
+
+def _changed(configured: Configured, began: datetime) -> datetime:
+    """Since when other schedules fire: before this pass, where an earlier one did not live to tell of it."""
+    earlier = configured.changed_at if isinstance(configured, Settled) else None
+    return min(earlier or began, began)
 
 
 def _deadline(spec: TaskSpec | None) -> timedelta | None:

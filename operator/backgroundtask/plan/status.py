@@ -47,6 +47,7 @@ class Settled:
     desired: Desired
     definition_arn: str
     schedule_arns: tuple[str, ...]  # one for each of desired.schedules
+    changed_at: datetime | None = None  # of the last change of the schedules, where it was made before, and is known
 
 
 @dataclass(frozen=True, slots=True)

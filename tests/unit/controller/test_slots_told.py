@@ -374,6 +374,25 @@ class TestChanges:
         assert queued.status()["schedules"][0]["expression"] == "cron(0 3 * * ? *)"
         assert queued.status()["slotsAccountedUntil"] == at(3605)
 
+    @pytest.mark.parametrize(
+        ("spec", "passed"),
+        [({"cron": "30 * * * *"}, [FIRST, "2026-11-21T12:30:00Z"]), ({"suspend": True}, [FIRST])],
+        ids=["changed", "suspended"],
+    )
+    def test_a_change_whose_process_died_before_it_told_of_it_counts_since_aws_made_it(
+        self, queued: World, spec: dict[str, Any], passed: list[str]
+    ) -> None:
+        queued.pass_time(60)
+        queued.trace.fail_next("kube.patch_status", Busy("Unreachable", "The process dies."), times=1000)
+        queued.edit(**spec)
+        process(queued).work()
+        queued.trace.mend()
+        queued.clock.advance(3600 - 65)
+
+        queued.start().work()
+
+        assert sorted(phases(queued)) == passed
+
     def test_a_change_that_is_refused_changes_nothing_about_the_slots(self, queued: World) -> None:
         queued.edit(taskRole="nobody")
         process(queued).work()
