@@ -114,8 +114,7 @@ class Clients:
     @property
     def ecr(self) -> BaseClient:
         """Amazon ECR; `aws.ecr` knows its operations."""
-        config = partial(self._config, self._attempts)
-        return self._once("ecr", lambda: self._session.client("ecr", region_name=self.region, config=config()))
+        return self._once("ecr", self._ecr)
 
     @property
     def iam(self) -> "IAMClient":
@@ -134,6 +133,10 @@ class Clients:
         """CloudWatch Logs for lines, which are worth neither a second attempt nor a long wait."""
         config = partial(self._config, 1, read=_READ_LINES)
         return self._once("log_lines", lambda: self._session.client("logs", region_name=self.region, config=config()))
+
+    def _ecr(self) -> BaseClient:
+        client: BaseClient = self._session.client("ecr", region_name=self.region, config=self._config(self._attempts))
+        return client
 
     def _config(self, attempts: int, *, also: int = 0, read: int = _READ) -> Config:
         """Made with a client only: it takes as long as a tenth of a call."""

@@ -8,7 +8,7 @@ is made anew; one without our mark is neither changed nor deleted, and no sweep 
 from collections.abc import Mapping
 from typing import Any, assert_never
 
-from backgroundtask.api.conditions import READY, Verdict, ready, reconciling, settle, stalled
+from backgroundtask.api.conditions import READY, ConditionStatus, Verdict, ready, reconciling, settle, stalled
 from backgroundtask.api.metadata import ObjectMeta
 from backgroundtask.api.names import FINALIZER, PAUSED
 from backgroundtask.api.parsing import (
@@ -121,7 +121,7 @@ class Repositories:
 
     def _tell_trouble(self, key: RepositoryKey, metadata: ObjectMeta, error: Expected) -> None:
         if self._context.is_worth_telling(key, error):
-            was_ready = "Unknown" if isinstance(error, Paced) else "False"
+            was_ready: ConditionStatus = "Unknown" if isinstance(error, Paced) else "False"
             self._write(key, metadata, reconciling(error.reason, error.message, was_ready=was_ready))
 
     def _write(

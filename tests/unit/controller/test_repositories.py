@@ -86,6 +86,11 @@ class TestMaking:
         assert 6 <= looks <= 9
         assert made.trace.since(writes) == []
 
+    def test_where_nobody_has_one_ecr_is_never_asked(self, world: World) -> None:
+        world.pass_time(2 * HOUR, step=60)
+
+        assert [one for one in world.trace.calls if one.operation.startswith("repositories")] == []
+
     def test_a_restart_writes_nothing(self, made: World) -> None:
         writes = len(made.trace.writes)
 
