@@ -5,7 +5,6 @@ empty though there are more: only a token that AWS gives back as it was says tha
 Logs API, GetLogEvents). Lines arrive some seconds after they were written, and may still do so after a task has ended.
 """
 
-from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Final
@@ -90,24 +89,6 @@ class LogEvents:
             return Page((), bookmark, is_last=True)
         found, then = _lines(answer), answer["nextForwardToken"]
         return Page(found, then, is_last=then == bookmark)
-
-    def follow(
-        self, group: str, stream: str, *, tail: int | None = None, more: Callable[[], bool] = lambda: False
-    ) -> Iterator[Line]:
-        """The lines of a stream, all of them or from the last `tail` on, as they are written.
-
-        `more` is called each time there is nothing beyond what was told: it waits as long as it likes, and says whether
-        to look again.
-
-        Raises:
-            Rejected, Blocked, Busy: as AWS answers. To go on, begin anew.
-        """
-        page = self.page(group, stream) if tail is None else self.latest(group, stream, tail)
-        while True:
-            yield from page.lines
-            if page.is_last and not more():
-                return
-            page = self.page(group, stream, page.bookmark)
 
     def _get(self, **request: Any) -> "GetLogEventsResponseTypeDef | None":  # noqa: ANN401 - a request of boto3
         """A page of AWS's; None where there is no such stream."""

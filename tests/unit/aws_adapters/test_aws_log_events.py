@@ -1,4 +1,4 @@
-"""Lines of a log stream: the last ones, page by page, and as they are written."""
+"""Lines of a log stream: the last ones, and page by page, as they are written."""
 
 from datetime import UTC, datetime
 from typing import Any
@@ -93,47 +93,34 @@ def test_pages_go_on_where_the_last_one_ended(wire: Wire) -> None:
     assert all(body["startFromHead"] for body in wire.bodies("GetLogEvents")), "AWS demands it with forward tokens"
 
 
-def test_whoever_follows_gets_each_line_once_and_is_asked_when_there_is_nothing_beyond(wire: Wire) -> None:
-    wire.refuses("GetLogEvents", "ResourceNotFoundException")
-    wire.says("GetLogEvents", answer("one", back="b", forth="f1"))
-    wire.says("GetLogEvents", answer("two", back="b", forth="f2"))
+def test_the_end_is_where_new_lines_are_found_later(wire: Wire) -> None:
     wire.says("GetLogEvents", answer(back="b", forth="f2"))
-    wire.says("GetLogEvents", answer("three", back="b", forth="f3"))
-    wire.says("GetLogEvents", answer(back="b", forth="f3"))
-    seen: list[str] = []
-    asked_at: list[list[str]] = []
+    wire.says("GetLogEvents", answer("late", back="b", forth="f3"))
+    logs = LogEvents(wire.clients())
 
-    def more() -> bool:
-        asked_at.append(list(seen))
-        return len(asked_at) < 3
+    end = logs.page(*PLACE, "f2")
+    more = logs.page(*PLACE, end.bookmark)
 
-    for line in LogEvents(wire.clients()).follow(*PLACE, more=more):
-        seen.append(line.text)  # noqa: PERF401 - `more` looks at what was told by then
-
-    assert seen == ["one", "two", "three"]
-    assert asked_at == [[], ["one", "two"], ["one", "two", "three"]]
+    assert (end.is_last, texts(more.lines), more.is_last) == (True, ["late"], False)
 
 
-def test_whoever_follows_from_the_last_lines_on_misses_none_that_follow(wire: Wire) -> None:
+def test_pages_that_go_on_from_the_last_lines_miss_none(wire: Wire) -> None:
     wire.says("GetLogEvents", answer("nine", "ten", back="b", forth="f10"))
     wire.says("GetLogEvents", answer("eleven", back="b", forth="f11"))
-    wire.says("GetLogEvents", answer(back="b", forth="f11"))
-    left = iter([True, False])
+    logs = LogEvents(wire.clients())
 
-    lines = LogEvents(wire.clients()).follow(*PLACE, tail=2, more=lambda: next(left))
+    last = logs.latest(*PLACE, 2)
+    then = logs.page(*PLACE, last.bookmark)
 
-    assert texts(lines) == ["nine", "ten", "eleven"]
-    assert [body.get("nextToken") for body in wire.bodies("GetLogEvents")] == [None, "f10", "f11"]
+    assert (texts(last.lines), texts(then.lines)) == (["nine", "ten"], ["eleven"])
+    assert [body.get("nextToken") for body in wire.bodies("GetLogEvents")] == [None, "f10"]
 
 
-def test_whoever_follows_a_stream_without_lines_gets_the_first_one(wire: Wire) -> None:
+def test_where_there_were_no_last_lines_pages_begin_at_the_head(wire: Wire) -> None:
     wire.says("GetLogEvents", answer(back="b", forth="f0"))
     wire.says("GetLogEvents", answer(back="b", forth="f0"))
-    wire.says("GetLogEvents", answer("one", back="b", forth="f1"))
-    wire.says("GetLogEvents", answer(back="b", forth="f1"))
-    left = iter([True, False])
 
-    assert texts(LogEvents(wire.clients()).follow(*PLACE, tail=5, more=lambda: next(left))) == ["one"]
+    assert LogEvents(wire.clients()).latest(*PLACE, 5).bookmark is None
 
 
 @pytest.mark.parametrize(
