@@ -92,6 +92,7 @@ class EcsRuns:
             self._context.queue.add_after(self._key, (asked + STOPPED_BY - now).total_seconds())
             return False
         if asked is not None and self._look(arn):
+            self._memory.stopping[arn] = now  # whether nothing tells of its end shows later: it is not asked till then
             return True
         site = self._context.site(self._whose.template)
         text = f"BackgroundTaskRun {run.metadata.namespace}/{run.metadata.name} {why}"
