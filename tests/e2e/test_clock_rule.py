@@ -14,12 +14,19 @@ TWICE = {"deliver-twice": 1, "late-seconds": 0, "second-after-seconds": 2, "seed
 LONG = 90.0
 
 
+@pytest.fixture(scope="module")
+def running(world: World) -> Operator:
+    """The operator, for all tests of the module; the world ends it."""
+    return world.start_operator()
+
+
 @pytest.fixture(autouse=True)
-def rules_only(world: World, operator: Operator) -> Iterator[Operator]:
-    """The template has clock Rule at the beginning of each test."""
+def ruled(world: World, running: Operator) -> Iterator[None]:
+    """The template has clock Rule at the beginning of each test, and no rule fires twice at its end."""
     clock(world, "Rule")
-    yield operator
+    yield
     world.aws.control("PUT", "rules", {**TWICE, "deliver-twice": 0})
+    assert running.process.poll() is None
 
 
 def clock(world: World, name: str) -> None:

@@ -214,15 +214,15 @@ def _settled_message(settled: Settled) -> str:
     schedules = settled.desired.schedules
     if not schedules:
         return f"{definition}."
-    fires = "starts it" if all(one.enabled for one in schedules) else "is switched off"
-    return f"{definition}, schedule {', '.join(one.name for one in schedules)} {fires}."
+    kind = "schedule" if schedules[0].clock == "Scheduler" else "EventBridge rule"
+    fires = "starts it" if schedules[0].launch == "Direct" else "tells the operator to start it"
+    state = fires if all(one.enabled for one in schedules) else "is switched off"
+    return f"{definition}, {kind} {', '.join(one.name for one in schedules)} {state}."
 
 
 def _scheduled(spec: TaskSpec | None, desired: Desired) -> Verdict:
     if not desired.schedules:
-        return Verdict(
-            SCHEDULED, "False", "NoSchedule", "The spec has no cron: nothing starts the task by itself in this version."
-        )
+        return Verdict(SCHEDULED, "False", "NoSchedule", "The spec has no cron: the task runs on demand only.")
     if not all(one.enabled for one in desired.schedules):
         return _SUSPENDED if spec is not None and spec.suspend else _COMPLETED
     return Verdict(SCHEDULED, "True", "Scheduled", "Runs start by themselves.")

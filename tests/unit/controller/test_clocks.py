@@ -221,6 +221,8 @@ class TestLaunch:
         assert world.trace.since(mark, "schedules", "rules") == [f"{service}.update"]
         assert held(world) == only(clock)
         assert (told["launch"], told["launchReason"]) == ("Queue", "concurrencyPolicy: Forbid")
+        kind = "schedule" if clock == "Scheduler" else "EventBridge rule"
+        assert world.condition()["message"].endswith(f"{kind} {NAME} tells the operator to start it.")
 
         world.edit(concurrencyPolicy="Allow")
         process(world).work()
