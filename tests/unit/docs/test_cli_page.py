@@ -18,7 +18,7 @@ SHOWN = ("run", "logs", "wait", "cancel", "rerun", "history", "status", "suspend
 
 @pytest.mark.parametrize("call", CALLS)
 def test_every_call_on_the_page_is_one_that_the_program_takes(call: str) -> None:
-    words = shlex.split(call.partition(" > ")[0], comments=True)
+    words = shlex.split(re.split(" [>|] ", call)[0], comments=True)
     assert isinstance(main, click.Group)
     group: click.Command = main
     program, *words = words
