@@ -253,6 +253,27 @@ class TestLaunch:
         assert world.trace.since(mark, "schedules", "ecs") == ["ecs.register"]
         assert world.status()["taskDefinitionArn"] == world.revisions()[-1]
 
+    def test_a_revision_stays_while_a_launch_that_was_frozen_with_it_may_be_sent_again(self) -> None:
+        world = begun(launch="Queue")
+        (first,) = world.revisions()
+        world.pass_time(7200)  # the schedule was last changed long ago, so that nothing delayed can fire
+        world.trace.fail_next("ecs.run", Busy("Throttled", "AWS limits how often RunTask may be called."), times=1000)
+        world.account.fire(NAME, f"{world.clock.now:%Y-%m-%dT%H:%M:00Z}")
+        process(world).read_queues()
+        (run,) = world.runs()
+        assert "taskArn" not in run["status"]["launch"]
+
+        world.edit(image="reports:2")
+        process(world).work()
+        world.annotate(reconcile_requested_at="now")
+        process(world).work()
+        assert first in world.revisions()
+
+        world.trace.mend()
+        world.pass_time(60)
+        (task,) = world.account.tasks.values()
+        assert task["taskDefinitionArn"] == first
+
 
 class TestMoving:
     @pytest.mark.parametrize(("before", "after"), [(OLD, NEW), (NEW, OLD)])
