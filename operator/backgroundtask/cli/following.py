@@ -40,27 +40,31 @@ class Following:
         """
         failed = 0
         for name in names:
-            code = self._one(name)
+            try:
+                code = self._one(name)
+            except KeyboardInterrupt:
+                say(f"{name} goes on; `bgt cancel {name}` stops it")
+                raise
             if code == TIMED_OUT:
                 return code
             failed = failed or code
         return failed
 
     def _one(self, name: str) -> int:
-        told: str | None = None
+        told = ""
         while True:
             run = self._look(name)
             if run is not None:
-                phase = run.status.phase or "Pending"
-                if phase not in (told, *ENDS):
-                    say(f"{name}: {phase}{_why(run)}")
-                told = phase
+                news = f"{name}: {run.status.phase or 'Pending'}{_why(run)}"
+                if run.status.phase not in ENDS and news != told:
+                    say(news)
+                told = news
                 self.on_look(run)
-                if phase in ENDS:
+                if run.status.phase in ENDS:
                     say(summary(run))
                     return exit_code(run)
             if self.deadline is not None and self.place.outside.tick() >= self.deadline:
-                say(f"{name} has not ended in time; it goes on")
+                say(f"{name} has not ended in time and goes on; `bgt cancel {name}` stops it")
                 return TIMED_OUT
             self.place.outside.sleep(INTERVAL)
 

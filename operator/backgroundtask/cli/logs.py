@@ -47,10 +47,10 @@ def logs(*, place: Place, name: str, follows: bool, tail: int | None, since: tim
 
 
 def _run(place: Place, name: str) -> BackgroundTaskRun:
-    body = place.kube.get(RUNS, place.namespace, name)
+    body = place.find(RUNS, name)
     if body is not None:
         return parse_run(body)
-    task = place.kube.get(TASKS, place.namespace, name)
+    task = place.find(TASKS, name)
     if task is None:
         raise Rejected("NotFound", f"There is neither a run nor a task {name} in namespace {place.namespace}")
     runs = records.of_task(records.readable(place.kube.list(RUNS, place.namespace)), read_metadata(task))

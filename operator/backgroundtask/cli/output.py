@@ -36,7 +36,12 @@ _MINUTE, _HOUR, _DAY = 60, 3600, 86400
 
 def output_option(*formats: Format) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
     """Give a command `-o`; its argument `output` is None where the command's own form was asked for."""
-    return click.option("-o", "--output", type=click.Choice(formats), help="Print it so instead.")
+    return click.option(
+        "-o",
+        "--output",
+        type=click.Choice(formats),
+        help="Objects as they are, or a table with more columns." if "wide" in formats else "Objects as they are.",
+    )
 
 
 def print_object(output: str, body: Mapping[str, Any]) -> None:

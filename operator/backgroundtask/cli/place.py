@@ -4,6 +4,7 @@
 lies outside of the process (API server, clock, chance) is in `Outside`: tests put another one into click's `obj`.
 """
 
+import re
 import secrets
 import time
 from collections.abc import Callable
@@ -14,7 +15,7 @@ from typing import TYPE_CHECKING, Any, Final, NoReturn
 
 import click
 
-from backgroundtask.errors import Rejected
+from backgroundtask.errors import Expected, Rejected
 from backgroundtask.kube.client import Kube, connect_person
 from backgroundtask.kube.login import context_namespace
 from backgroundtask.kube.resource import Body, Resource
@@ -29,6 +30,8 @@ QUICK: Final[Timeouts] = (0.5, 1.5)
 """For completion in a shell, which waits for it at each Tab."""
 NAMES_SHOWN: Final = 10
 
+_NAME: Final = re.compile("[a-z0-9]([-.a-z0-9]{0,251}[a-z0-9])?")
+"""What Kubernetes takes for a name: https://kubernetes.io/docs/concepts/overview/working-with-objects/names/"""
 _LETTERS: Final = "bcdfghjklmnpqrstvwxz2456789"
 """Kubernetes' own for generated names: no vowels, so no words (k8s.io/apimachinery, util/rand)."""
 
@@ -102,22 +105,31 @@ class Place:
         """Whether it is all namespaces."""
         return not self.namespace
 
+    def find(self, resource: Resource, name: str) -> Body | None:
+        """The object of that name, or None; also for what cannot be a name."""
+        return self.kube.get(resource, self._home(resource), name) if _NAME.fullmatch(name) else None
+
     def get(self, resource: Resource, name: str) -> Body:
         """The object of that name.
 
         Raises:
             Rejected: there is none; the message names those that there are.
         """
-        namespace = self.namespace if resource.namespaced else ""
-        found = self.kube.get(resource, namespace, name)
+        found = self.find(resource, name)
         if found is None:
             raise Rejected("NotFound", self._missing(resource, name))
         return found
 
+    def _home(self, resource: Resource) -> str:
+        return self.namespace if resource.namespaced else ""
+
     def _missing(self, resource: Resource, name: str) -> str:
-        namespace = self.namespace if resource.namespaced else ""
+        namespace = self._home(resource)
         where = f" in namespace {namespace}" if namespace else ""
-        known = sorted(each for _, each, _, _ in self.kube.names(resource, namespace))
+        try:
+            known = sorted(each for _, each, _, _ in self.kube.names(resource, namespace))
+        except Expected:  # whoever may get one object need not be allowed to list them
+            return f"There is no {resource.kind} {name}{where}"
         more = f" and {len(known) - NAMES_SHOWN} more" if len(known) > NAMES_SHOWN else ""
         there = f"there are {', '.join(known[:NAMES_SHOWN])}{more}" if known else "there are none"
         hint = "" if known or not namespace else ": is it another namespace (-n)?"
@@ -143,6 +155,8 @@ def place_options(
         def placed(ctx: click.Context, *args: Any, **kwargs: Any) -> Any:  # noqa: ANN401 - click's own signature
             target = Target(kwargs.pop("kubeconfig"), kwargs.pop("context"))
             asked, every = kwargs.pop("namespace"), kwargs.pop("all_namespaces", False)
+            if asked is not None and not _NAME.fullmatch(asked):
+                raise click.BadParameter("it takes the name of a namespace", ctx, param_hint="-n")
             outside = outside_of(ctx)
 
             def reached() -> Place:

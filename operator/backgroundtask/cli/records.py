@@ -11,6 +11,7 @@ from backgroundtask.api.phases import COMPLETE_ENDS, ENDS
 from backgroundtask.api.run import BackgroundTaskRun
 from backgroundtask.cli.output import say, short
 from backgroundtask.errors import Rejected
+from backgroundtask.plan.identity import slot_of_run
 from backgroundtask.plan.moments import moment
 
 
@@ -38,8 +39,9 @@ def _is_of(run: BackgroundTaskRun, task: ObjectMeta) -> bool:
 
 
 def began(run: BackgroundTaskRun) -> str | None:
-    """When the run was due or asked for, or first heard of, as the API writes moments."""
-    return run.spec.scheduled_time or run.metadata.creation_timestamp or run.status.start_time
+    """When the run was due or, without a slot of its own, asked for; as the API writes moments."""
+    due = run.spec.scheduled_time if slot_of_run(run) else None
+    return due or run.metadata.creation_timestamp or run.status.start_time
 
 
 def trigger(run: BackgroundTaskRun) -> str:

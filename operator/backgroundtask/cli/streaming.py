@@ -5,24 +5,22 @@ credentials, in the region that the run's ECS task names: no right to read a Lau
 """
 
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import TYPE_CHECKING, Final
 
 import click
 
+from backgroundtask.api.phases import ENDS
 from backgroundtask.api.run import BackgroundTaskRun
 from backgroundtask.cli.output import printable, say
 from backgroundtask.cli.place import Outside
 from backgroundtask.errors import Blocked, Busy, Expected
-from backgroundtask.plan.moments import moment
 
 if TYPE_CHECKING:
     from backgroundtask.aws.log_events import Line, Page
 
-LATE: Final = timedelta(seconds=30)
-"""How long after the end of a run lines may still arrive: the driver sends them every 5 seconds."""
 _QUIET: Final = 4.0
-"""Seconds without a line after which a run that has just ended is taken to have written all."""
+"""Seconds without a line after which a run that has ended is taken to have written all: lines arrive late."""
 _NO_CREDENTIALS: Final = (
     "No AWS credentials to read the logs with: log in (`aws sso login`), or set AWS_PROFILE, or AWS_ACCESS_KEY_ID and "
     "AWS_SECRET_ACCESS_KEY"
@@ -88,8 +86,7 @@ class Screen:
             self._complained = True
 
     def _drain(self, run: BackgroundTaskRun) -> None:
-        ended = moment(run.status.completion_time)
-        if ended is None or _source(run) is None or self._outside.now() - ended > LATE:
+        if run.status.phase not in ENDS or _source(run) is None:
             return
         quiet_since = self._outside.tick()
         while self._outside.tick() - quiet_since < _QUIET:
@@ -100,7 +97,11 @@ class Screen:
                 quiet_since = self._outside.tick()
 
     def _print(self, source: _Source) -> None:
-        is_new = source != self._source
+        if self._source is not None and self._source != source:
+            self._read(self._source, is_new=False)  # what the attempt before has written last
+        self._read(source, is_new=source != self._source)
+
+    def _read(self, source: _Source, *, is_new: bool) -> None:
         while True:
             page = self._page(source, is_new=is_new)
             self._source, self._bookmark, is_new = source, page.bookmark, False

@@ -9,11 +9,10 @@ https://github.com/kubernetes/community/blob/master/contributors/devel/sig-archi
 from collections.abc import Callable
 from typing import Final
 
-from backgroundtask.errors import Blocked, Busy, Rejected
+from backgroundtask.errors import Blocked, Busy, Expected, Rejected
 from backgroundtask.kube.resource import CONFLICT, EXPIRED, NOT_FOUND, UNPROCESSABLE, Answer, Request
 from backgroundtask.plan.outcome import plain
 
-BAD_REQUEST: Final = 400
 UNAUTHORIZED: Final = 401
 FORBIDDEN: Final = 403
 TOO_MANY_REQUESTS: Final = 429
@@ -62,11 +61,11 @@ def personal_refusal(request: Request, answer: Answer) -> Exception:
         return Blocked(
             "Forbidden", f"An admission policy of {where} refuses to {request.verb} {request.rbac}.{_says(answer)}"
         )
-    if answer.status in (BAD_REQUEST, UNPROCESSABLE):
-        return Rejected(
-            "Invalid", f"The API server refuses to {request.verb} this {request.resource.kind}: {_fields(answer)}"
-        )
-    return refusal(request, answer)
+    told = refusal(request, answer)
+    if isinstance(told, Expected):
+        return told
+    why = f"{answer.status} {answer.reason}: {_fields(answer)}"
+    return Rejected("InvalidSpec", f"The API server refuses to {request.verb} this {request.resource.kind}: {why}")
 
 
 def is_conflict(answer: Answer) -> bool:

@@ -64,9 +64,33 @@ def test_patience_ends_with_124_and_the_run_goes_on(bgt: Person) -> None:
     told = bgt("wait", "nightly-1", "--timeout", "1m30s")
 
     assert told.code == 124
-    assert "has not ended in time; it goes on" in told.err
+    assert "has not ended in time and goes on; `bgt cancel nightly-1` stops it" in told.err
     assert (bgt.clock() - begun).total_seconds() == 90
-    assert "cancel" not in bgt.run("nightly-1")["spec"] or not bgt.run("nightly-1")["spec"]["cancel"]
+    assert not bgt.run("nightly-1")["spec"].get("cancel")
+
+
+def test_a_new_reason_is_told_though_the_phase_is_the_same(bgt: Person) -> None:
+    bgt.has_run("nightly-1", phase="Running", reason="Running")
+    bgt.meanwhile(bgt.tell("nightly-1", reason="BackoffRetry"), lambda: None, bgt.ends("nightly-1"))
+
+    told = bgt("wait", "nightly-1")
+
+    assert told.err.splitlines()[:2] == ["nightly-1: Running", "nightly-1: Running (BackoffRetry)"]
+
+
+def test_ctrl_c_ends_the_waiting_and_not_the_run(bgt: Person) -> None:
+    bgt.has_run("nightly-1", phase="Running")
+
+    def interrupt() -> None:
+        raise KeyboardInterrupt
+
+    bgt.meanwhile(interrupt)
+
+    told = bgt("wait", "nightly-1")
+
+    assert told.code == 130
+    assert told.err.splitlines()[-1] == "nightly-1 goes on; `bgt cancel nightly-1` stops it"
+    assert not bgt.run("nightly-1")["spec"].get("cancel")
 
 
 def test_no_patience_is_one_look(bgt: Person) -> None:

@@ -69,13 +69,14 @@ def test_following_prints_each_line_once_until_the_run_ends_and_its_late_lines_h
 def test_following_a_run_that_is_tried_again_goes_on_with_the_next_attempt(bgt: Person) -> None:
     bgt.has_run("nightly-1", phase="Running", **logging_to("first"))
     bgt.writes("first", "one")
-    bgt.meanwhile(
-        bgt.tell("nightly-1", **logging_to("second")),
-        lambda: bgt.writes("second", "again"),
-        bgt.ends("nightly-1"),
-    )
 
-    assert bgt("logs", "-f", "nightly-1", "--tail", "5").out == "one\nagain\n"
+    def try_again() -> None:
+        bgt.writes("first", "last words")
+        bgt.tell("nightly-1", **logging_to("second"))()
+
+    bgt.meanwhile(try_again, lambda: bgt.writes("second", "again"), bgt.ends("nightly-1"))
+
+    assert bgt("logs", "-f", "nightly-1", "--tail", "5").out == "one\nlast words\nagain\n"
 
 
 @pytest.mark.parametrize(
@@ -111,6 +112,17 @@ def test_a_log_that_may_not_be_read_says_what_to_do(bgt: Person, error: Blocked,
     assert told.code == 1
     assert says in told.err
     assert "operator" not in told.err
+
+
+def test_a_run_again_for_an_old_slot_is_newer_than_what_ran_for_a_later_one(bgt: Person) -> None:
+    bgt.has_task()
+    bgt.has_run(
+        "nightly-29921220", spec={"scheduledTime": "2026-11-21T03:00:00Z"}, phase="Succeeded", **logging_to("a")
+    )
+    bgt.has_run("nightly-x0000", spec={"scheduledTime": "2026-11-01T03:00:00Z"}, phase="Failed", **logging_to("b"))
+    bgt.writes("b", "again")
+
+    assert bgt("logs", "nightly").out == "again\n"
 
 
 def test_neither_a_run_nor_a_task_is_told(bgt: Person) -> None:

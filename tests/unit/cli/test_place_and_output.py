@@ -39,6 +39,29 @@ def test_a_name_that_is_not_there_is_answered_with_those_that_are(bgt: Person) -
     assert "is it another namespace (-n)?" in bgt("history", "task", "-n", "empty").err
 
 
+@pytest.mark.parametrize("name", ["", ".", "..", "../../../api/v1/secrets", "Nightly", "a b", "bgt/nightly"])
+@pytest.mark.parametrize("command", ["logs", "cancel", "history", "suspend", "rerun"])
+def test_what_cannot_be_a_name_is_not_there(bgt: Person, command: str, name: str) -> None:
+    bgt.has_task()
+
+    told = bgt(command, name)
+
+    assert told.code == 1
+    assert len(told.err.splitlines()) == 1
+    assert not [call for call in bgt.trace.calls if call.operation == "kube.get"]
+
+
+def test_what_cannot_be_a_namespace_is_a_wrong_call(bgt: Person) -> None:
+    assert bgt("status", "-n", "../x").code == 2
+    assert bgt("status", "-n", "").code == 2
+
+
+def test_whoever_may_not_list_names_is_told_what_is_not_there_all_the_same(bgt: Person) -> None:
+    bgt.trace.fail_next("kube.names", Blocked("Forbidden", "You may not list backgroundtasks"))
+
+    assert bgt("suspend", "nightly").err == "Error: There is no BackgroundTask nightly in namespace reports\n"
+
+
 def test_a_terminal_gets_colours_and_a_pipe_the_same_words(bgt: Person, monkeypatch: pytest.MonkeyPatch) -> None:
     bgt.has_task()
     bgt.has_run("nightly-1", phase="Succeeded", exitCode=0)

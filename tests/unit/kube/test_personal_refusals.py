@@ -22,6 +22,7 @@ DENIED = 'backgroundtasks is forbidden: User "ann" cannot create resource "backg
         (status(403, "Forbidden", DENIED), Blocked, "`kubectl auth can-i create backgroundtasks.bgtask.dev`"),
         (status(422, "Invalid", CANARY, name="nightly", causes=[CAUSE]), Rejected, "spec.env[0].value"),
         (status(400, "BadRequest", CANARY), Rejected, "it names no field"),
+        (Reply(413, "Request entity too large"), Rejected, "413"),
         (status(422, "Invalid", "", causes=[{"message": "no latest"}]), Blocked, "It says: no latest"),
         (status(403, "Forbidden", "denied by webhook"), Blocked, "admission policy of namespace reports"),
         (status(403, "Forbidden", causes=[{"reason": "NamespaceTerminating"}]), Blocked, "is being deleted"),
@@ -48,5 +49,5 @@ def test_a_spec_that_the_schema_refuses_in_a_patch_is_the_persons_too() -> None:
     refused = status(422, "Invalid", CANARY, name="nightly", causes=[CAUSE])
     kube = kube_over(ScriptedRest(refused), words=personal_refusal)
 
-    with pytest.raises(Rejected, match=r"refuses to patch this BackgroundTask: spec\.env\[0\]"):
+    with pytest.raises(Rejected, match=r"refuses to patch this BackgroundTask: 422 Invalid: spec\.env\[0\]"):
         kube.patch(Ref.of(TASKS, OBJECT), {"spec": {"env": []}})
