@@ -6,6 +6,7 @@ from datetime import timedelta
 from functools import cache
 from typing import Any
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -30,6 +31,8 @@ from fixtures.runs import (
     slot_run,
     unstarted,
 )
+
+pytestmark = pytest.mark.timeout(60)  # a hundred scenes, and a hundred lives, on a machine that does other things
 
 RANK = {"": 0, "Pending": 1, "Launching": 2, "Running": 3}
 STOP = {"stop": {"reason": "Replaced", "time": "2026-11-21T03:00:00Z"}}
