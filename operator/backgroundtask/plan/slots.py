@@ -9,7 +9,7 @@ import heapq
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from itertools import islice
+from itertools import islice, takewhile
 
 from backgroundtask.api.conditions import SCHEDULED, find
 from backgroundtask.api.task_status import TaskStatus
@@ -125,6 +125,9 @@ def account(
             due.append(slot)
         until = slot.time if is_whole else until
     is_behind = next(slots, None) is not None
+    if is_whole and not is_behind:
+        ahead = (slot.time for slot in islice(slots_between(fires, now, now + FUTURE), MOST_LOOKED_AT))
+        until = max(takewhile(has_run, ahead), default=until)  # AWS's clock is ahead of ours, or somebody moved it
     done = now.replace(microsecond=0) if closes and not is_behind else until
     return Account(until=max(done, since), due=tuple(due), look_at=look_at, is_behind=is_behind)
 
