@@ -11,7 +11,7 @@ from typing import Self
 from backgroundtask.api.names import TEMPLATE_KIND
 from backgroundtask.api.parsing import parse_template, read_task_status, read_template_status
 from backgroundtask.api.template import TemplateSpec, TemplateStatus
-from backgroundtask.aws import Cloud
+from backgroundtask.aws import Cloud, Clouds
 from backgroundtask.cli.place import Place
 from backgroundtask.controller.context import Context
 from backgroundtask.controller.settings import Settings
@@ -48,17 +48,27 @@ class Lookout:
         """
         context = _context(place, template, installation)
         site = context.site(template["metadata"]["name"])
-        own = replace(site, spec=site.spec.model_copy(update={"assume_role_arn": None}))
-        caller = context.cloud(own).inspection.caller()
-        if account_of(caller) == account_of(site.cluster):
-            return cls(installation=installation, site=own, context=context)
-        if site.spec.assume_role_arn is not None:
-            return cls(installation=installation, site=site, context=context)
-        raise Blocked(
-            "OtherAccount",
-            f"Your AWS credentials ({caller}) are of another account than {TEMPLATE_KIND} {site.template}, which is of "
-            f"{account_of(site.cluster)}: set AWS_PROFILE or AWS_ACCESS_KEY_ID for that one.",
-        )
+        role = identity(context.clouds, site.template, site.spec, account_of(site.cluster))
+        seen = replace(site, spec=site.spec.model_copy(update={"assume_role_arn": role}))
+        return cls(installation=installation, site=seen, context=context)
+
+
+def identity(clouds: Clouds, template: str, spec: TemplateSpec, account: str) -> str | None:
+    """The role to look at the AWS of a template with: None is the person's own identity.
+
+    Raises:
+        Blocked: OtherAccount, where that is of another account, and the template names no role; no credentials.
+    """
+    caller = clouds.of(region=spec.region, assume_role_arn=None, template=template).inspection.caller()
+    if account_of(caller) == account:
+        return None
+    if spec.assume_role_arn is not None:
+        return spec.assume_role_arn
+    raise Blocked(
+        "OtherAccount",
+        f"Your AWS credentials ({caller}) are of another account than {TEMPLATE_KIND} {template}, which is of "
+        f"{account}: set AWS_PROFILE or AWS_ACCESS_KEY_ID for that one.",
+    )
 
 
 def account_of(arn: str) -> str:

@@ -11,13 +11,14 @@ _SECTIONS: Final = {
     "Runs": ("run", "logs", "wait", "cancel", "rerun", "history"),
     "Tasks": ("status", "next", "diff", "suspend", "resume", "cron"),
     "Images": ("repo",),
-    "Platform": ("crd", "controller"),
+    "Platform": ("doctor", "crd", "controller"),
     "Laptop": ("local", "demo"),
+    "Shell": ("completion",),
 }
 _COMMANDS: Final = tuple(name for names in _SECTIONS.values() for name in names)
 _PLUGIN: Final = "kubectl-bgtask"
 """kubectl starts this program for `kubectl bgtask`: https://kubernetes.io/docs/tasks/extend-kubectl/kubectl-plugins/"""
-_COMPLETE_VARIABLE: Final = "_BGT_COMPLETE"
+COMPLETE_VARIABLE: Final = "_BGT_COMPLETE"
 """The variable by which a shell's completion asks, whatever name the program was started by."""
 
 
@@ -28,7 +29,7 @@ class _Commands(click.Group):
         """Run it, under the name that the person has typed."""
         if Path(sys.argv[0]).stem == _PLUGIN:
             kwargs.setdefault("prog_name", "kubectl bgtask")
-        kwargs.setdefault("complete_var", _COMPLETE_VARIABLE)
+        kwargs.setdefault("complete_var", COMPLETE_VARIABLE)
         return super().main(*args, **kwargs)
 
     def list_commands(self, ctx: click.Context) -> list[str]:

@@ -12,6 +12,7 @@ import pytest
 from backgroundtask.aws.refusals import REFUSALS
 from backgroundtask.cli.controller import controller
 from backgroundtask.controller import run_metrics
+from backgroundtask.kube.rights import RIGHTS, Right
 from backgroundtask.plan import outcome
 
 ROOT = Path(__file__).parents[3]
@@ -60,3 +61,14 @@ def test_every_metric_is_listed() -> None:
 
     assert names
     assert [name for name in names if f"`{name}`" not in PAGE and f"`{name}_total`" not in PAGE] == []
+
+
+@pytest.mark.parametrize("right", RIGHTS, ids=lambda right: right.resource)
+def test_every_right_is_listed_with_all_its_verbs(right: Right) -> None:
+    section = PAGE.partition("## Rights in Kubernetes")[2].partition("\n## ")[0]
+
+    [row] = [line for line in section.splitlines() if f"`{right.resource}`" in line and line.count("|") == 4]
+
+    assert row.split("|")[3].split() == list(right.verbs)
+    assert f"`{right.group}`" in row or (not right.group and "| core |" in row)
+    assert right.name in row
