@@ -19,7 +19,7 @@ from backgroundtask.errors import Blocked, Busy, Rejected
 from backgroundtask.plan.identity import is_of
 from backgroundtask.plan.outcome import Task
 from backgroundtask.plan.requests import sendable
-from backgroundtask.plan.transitions import ended, refused, started
+from backgroundtask.plan.transitions import ended, forgotten, refused, started
 
 STOPPED_BY: Final = timedelta(minutes=3)
 """A task that was asked to stop has had its two minutes by then, and ECS's seconds."""
@@ -91,7 +91,7 @@ class EcsRuns:
         if asked is not None and now - asked < STOPPED_BY:
             self._context.queue.add_after(self._key, (asked + STOPPED_BY - now).total_seconds())
             return False
-        if asked is not None and self._look(arn):
+        if asked is not None and self._look(run, arn):
             self._memory.stopping[arn] = now  # whether nothing tells of its end shows later: it is not asked till then
             return True
         site = self._context.site(self._whose.template)
@@ -101,13 +101,15 @@ class EcsRuns:
         self._context.queue.add_after(self._key, STOPPED_BY.total_seconds())
         return False
 
-    def _look(self, arn: str) -> bool:
+    def _look(self, run: BackgroundTaskRun, arn: str) -> bool:
         """Whether a task that was asked to stop has done so, or is forgotten, as is then recorded."""
         site = self._context.site(self._whose.template)
         seen, missing = self._context.cloud(site).ecs.tasks(site.cluster, [arn])
         if arn not in missing and not seen[arn].has_ended:
             return False
-        if arn in missing:
+        if arn in missing and arn != run.status.task_arn:
+            self._write(run, forgotten(run, arn, self._context.now()))  # one that does not count tells of no end
+        elif arn in missing:
             self._context.inbox.put(self._key, [Gone(arn)])
         else:
             self._ledger.record([Delivery(seen[arn])])

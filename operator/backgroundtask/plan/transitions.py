@@ -109,6 +109,17 @@ def ended(run: BackgroundTaskRun, phase: EndPhase, reason: str, message: str, no
     return _said(run, seen, now, completion_time=stamp(now), retry_time=None)
 
 
+def forgotten(run: BackgroundTaskRun, task_arn: str, now: datetime) -> RunStatus:
+    """ECS no longer knows a task that does not count (`attempts.strays`): there is nothing left to stop."""
+    attempts = tuple(
+        one.model_copy(update={"completion_time": stamp(now), "reason": "TaskForgotten"})
+        if one.task_arn == task_arn and not one.completion_time
+        else one
+        for one in run.status.attempts
+    )
+    return run.status if attempts == run.status.attempts else run.status.model_copy(update={"attempts": attempts})
+
+
 def _said(run: BackgroundTaskRun, seen: Outcome, now: datetime, **changes: object) -> RunStatus:
     after = run.status.model_copy(
         update={

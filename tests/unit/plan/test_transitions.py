@@ -9,6 +9,7 @@ from backgroundtask.api.conditions import find
 from backgroundtask.api.phases import ENDS
 from backgroundtask.api.run import BackgroundTaskRun, LaunchRecord, RunStatus
 from backgroundtask.plan import transitions
+from backgroundtask.plan.attempts import strays
 from fixtures.kstatus import kstatus
 from fixtures.runs import (
     SLOT,
@@ -127,6 +128,17 @@ def test_the_first_reason_of_a_stop_stays() -> None:
 
     assert again.stop is not None
     assert (again.stop.reason, again.stop.time) == ("Cancelled", "2026-11-21T03:03:00Z")
+
+
+def test_a_second_task_that_ecs_has_forgotten_is_stopped_no_more() -> None:
+    run = slot_run(**ended(attempts=[*failed()["attempts"], attempt(2, duplicate=True)]))
+
+    status = transitions.forgotten(run, arn(2), NOW)
+
+    assert strays(run) == (arn(2),)
+    assert strays(run.model_copy(update={"status": status})) == ()
+    assert status.attempts[0] == run.status.attempts[0]
+    assert transitions.forgotten(run, arn(1), NOW) is run.status
 
 
 @pytest.mark.parametrize("phase", sorted(ENDS))
