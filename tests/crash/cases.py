@@ -9,15 +9,20 @@ from functools import partial
 
 from crash.disturbance import MOMENTS, Disturbance, Point
 from crash.picture import Creations, Picture, creations_of, picture_of
-from crash.workload import WORKLOAD, Step
+from crash.runs_workload import RUNS_WORKLOAD
+from crash.steps import Step
+from crash.workload import WORKLOAD
 from crash.world import CrashWorld
+
+LIVES = (WORKLOAD, RUNS_WORKLOAD)
+"""What is lived, each in a world begun anew: the life of a schedule, and that of runs on demand."""
 
 _LAST_LINES = 8
 
 
 @dataclass(frozen=True, slots=True)
 class Undisturbed:
-    """What a run without faults left after each step, what it had made by then, and all its writes as (step, label)."""
+    """What a run without faults left after each step, what it had made by then, and what to strike as (step, label)."""
 
     pictures: dict[str, Picture]
     creations: dict[str, Creations]
@@ -54,19 +59,21 @@ class Verdict:
 
 
 def undisturbed(world: CrashWorld) -> Undisturbed:
-    """Run the workload and write down what there is.
+    """Live each life and write down what there is.
 
     Raises:
         NotAtRestError: a step does not come to rest.
     """
-    world.begin()
     pictures, creations, writes = {}, {}, []
-    for step in WORKLOAD:
-        before = len(world.proxy.writes)
-        _run(world, step)
-        pictures[step.name], creations[step.name] = picture_of(world), creations_of(world)
-        writes += [(step.name, write.call.label) for write in world.proxy.writes[before:]]
-    assert world.revivals == 0, "the controller ended by itself"
+    for life in LIVES:
+        world.begin()
+        for step in life:
+            before = len(world.proxy.writes)
+            _run(world, step)
+            pictures[step.name], creations[step.name] = picture_of(world), creations_of(world)
+            struck = world.proxy.writes[before:] if step.is_swept else ()
+            writes += [(step.name, write.call.label) for write in struck]
+        assert world.revivals == 0, "the controller ended by itself"
     return Undisturbed(pictures, creations, tuple(writes))
 
 
@@ -80,7 +87,7 @@ def disturbed(
     world.begin(replicas=disturbance.replicas)
     with world.proxy.breaking(disturbance):
         compares = not disturbance.from_step
-        for step in WORKLOAD:
+        for step in _life_of(disturbance):
             compares = compares or step.name == disturbance.from_step
             wrong = _step(world, step, disturbance) or (wanted.differences(world, step.name) if compares else [])
             if wrong:
@@ -89,6 +96,11 @@ def disturbed(
                 break
     ends = [f"the controller ended {world.revivals} times"] if world.revivals > disturbance.most_ends else []
     return Verdict(case, disturbance.reached, tuple(ends))
+
+
+def _life_of(disturbance: Disturbance) -> tuple[Step, ...]:
+    """The life in which the step is that is to be disturbed; that of a schedule where all of it is."""
+    return next((life for life in LIVES if disturbance.from_step in {step.name for step in life}), WORKLOAD)
 
 
 def _step(world: CrashWorld, step: Step, disturbance: Disturbance) -> list[str]:

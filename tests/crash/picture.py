@@ -22,6 +22,8 @@ _TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d(?::\d\d(?:\.\d+)?)?(?:Z|[+-]\d\d:
 _SUBNET = re.compile(r"subnet-[0-9a-f]+")
 _SPEC_HASH = re.compile(r'("specHash": )"[^"]+"')
 _MOMENT = re.compile(r'("(?!scheduledTime|lastScheduleTime)\w+Time": )"[^"]+"')
+_TASK_UID = re.compile(r'"name":"BGT_TASK_UID","value":"([^"]+)"')
+_REVISION = re.compile(r"(task-definition/[\w-]+):\d+")  # of one that was retired: a crash may have left one more
 _MARKS = ("finalizers", "generation", "labels", "name", "annotations")
 _CHANGES = ("ResponseMetadata", "CreationDate", "LastModificationDate")
 
@@ -106,10 +108,24 @@ def _names(world: CrashWorld, revisions: dict[str, Any], ecs_tasks: list[dict[st
     names = {arn: f"<definition {_digest(answer)[:8]}>" for arn, answer in revisions.items()}
     names |= {arn.rpartition("/")[2]: name for arn, name in names.items()}
     names |= {one["taskArn"].rpartition("/")[2]: f"<ECS task of slot {slots.get(slot_of(one))}>" for one in ecs_tasks}
+    for run in world.task_runs():
+        names |= _names_of_run(run)
     names |= {run_name(NAME, slot): f"<run {at}>" for at, slot in enumerate(world.slots)}
     names |= {text: f"<slot {at}>" for text, at in slots.items()}
     names |= {task["metadata"]["uid"]: "<uid>"} if task else {}
     return sorted(names.items(), key=lambda pair: -len(pair[0]))
+
+
+def _names_of_run(run: dict[str, Any]) -> dict[str, str]:
+    """What tells one life's run from another's: its UID, its tokens, its ECS tasks."""
+    status, own = run.get("status", {}), run["metadata"]["name"]
+    names = {run["metadata"]["uid"]: f"<uid of {own}>"}
+    token = status.get("launch", {}).get("token", "").rpartition("-")[0]
+    names |= {token: f"<token of {own}>"} if token else {}
+    found = _TASK_UID.search(status.get("launch", {}).get("request", ""))
+    names |= {found[1]: "<uid>"} if found else {}
+    arns = [one["taskArn"] for one in status.get("attempts", [])]
+    return names | {arn.rpartition("/")[2]: f"<ECS task {at} of {own}>" for at, arn in enumerate(arns)}
 
 
 def _lines(found: list[Any], names: list[tuple[str, str]]) -> Iterator[str]:
@@ -118,6 +134,7 @@ def _lines(found: list[Any], names: list[tuple[str, str]]) -> Iterator[str]:
         text = _MOMENT.sub(r'\1"<time>"', json.dumps(one, sort_keys=True, default=str))
         for differs, name in names:
             text = text.replace(differs, name)
+        text = _REVISION.sub(r"\1:<number>", text)
         shared = json.loads(_SPEC_HASH.sub(r'\1"<hash>"', _SUBNET.sub("<subnet>", _TIME.sub("<time>", text))))
         yield from _leaves(shared, _title(shared))
 

@@ -6,44 +6,35 @@ Knows a task's spec and what its status promises. The slots of its schedule come
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping
 from typing import Any
 
 from backgroundtask.api.names import API_VERSION, FINALIZER, TASK_KIND
-from backgroundtask.kube.resource import TASKS, TEMPLATES, Ref
-from crash.world import IMAGES, NAME, OWNER, TEMPLATE, CrashWorld
-from fixtures.kstatus import kstatus
+from backgroundtask.kube.resource import TASKS, Ref
+from crash.steps import (
+    Act,
+    Missing,
+    Move,
+    Step,
+    condition,
+    created,
+    delete_task,
+    ending,
+    gone,
+    move_on,
+    open_gate,
+    publish_template,
+    ready,
+    template_ready,
+    unready,
+)
+from crash.world import IMAGES, NAME, OWNER, CrashWorld
 
 SLOT_MINUTES = 30
 HALF_HOURLY = f"*/{SLOT_MINUTES} * * * *"
 EITHER_DAY = "0 3 1 * 1"
 """The first of the month or a Monday: two schedules."""
 _AFTER_SLOT = 0.05  # virtual seconds: the ECS task is provisioned, and its start still to come
-_START = 1.0  # virtual seconds in which an ECS task comes to run, and in which it is cleared away
-
-Act = Callable[[CrashWorld], None]
-Missing = Callable[[CrashWorld], str]
-
-
-@dataclass(frozen=True, slots=True)
-class Move:
-    """Something that happens, and what is still missing afterwards: a sentence, empty at the end."""
-
-    act: Act
-    missing: Missing
-
-
-@dataclass(frozen=True, slots=True)
-class Step:
-    """A named part of the workload."""
-
-    name: str
-    moves: tuple[Move, ...]
-
-
-def _publish_template(world: CrashWorld) -> None:
-    world.api.create(TEMPLATES, world.template)
 
 
 def _create(world: CrashWorld) -> None:
@@ -84,58 +75,17 @@ def _reach_slot(world: CrashWorld) -> None:
     world.aws.advance((slot - now).total_seconds() + _AFTER_SLOT)
 
 
-def _move_on(world: CrashWorld) -> None:
-    world.aws.advance(_START)
-
-
-def _open_gate(world: CrashWorld) -> None:
-    world.gate.touch()
-
-
-def _delete(world: CrashWorld) -> None:
-    task = world.task()
-    assert task is not None
-    world.api.delete(TASKS, "default", NAME, task["metadata"]["uid"])
-
-
-def _template_ready(world: CrashWorld) -> str:
-    template = world.api.get(TEMPLATES, "", TEMPLATE)
-    return _unready(template, "the LaunchTemplate")
-
-
-def _ready(world: CrashWorld) -> str:
-    task = world.task()
-    lack = _unready(task, "the task")
-    if lack or task is None:
-        return lack
-    current = task["status"]["taskDefinitionArn"]
-    if world.active_revisions() != [current]:
-        return f"other revisions than {current} are not retired: {world.active_revisions()}"
-    return ""
-
-
-def _created(world: CrashWorld) -> str:
-    return _ready(world) or _counted(world, 1)
-
-
-def _counted(world: CrashWorld, tasks: int) -> str:
-    template = world.api.get(TEMPLATES, "", TEMPLATE) or {"status": {}}
-    return "" if template["status"].get("tasks") == tasks else f"the LaunchTemplate does not count {tasks} tasks"
-
-
 def _scheduled(*, halves: int) -> Missing:
     def missing(world: CrashWorld) -> str:
         listed = world.client("scheduler").list_schedules(GroupName=f"bgt-{OWNER.installation}")["Schedules"]
-        return _ready(world) or (
-            "" if len(listed) == halves else f"there are not {halves} schedules, but {len(listed)}"
-        )
+        return ready(world) or ("" if len(listed) == halves else f"there are not {halves} schedules, but {len(listed)}")
 
     return missing
 
 
 def _is_scheduled(*, status: str) -> Missing:
     def missing(world: CrashWorld) -> str:
-        return _ready(world) or _condition(world.task(), "Scheduled", status)
+        return ready(world) or condition(world.task(), "Scheduled", status)
 
     return missing
 
@@ -147,7 +97,7 @@ def _run_is(*phases: str) -> Missing:
         told = [run.get("status", {}).get("phase") for run in last]
         if len(told) != 1 or told[0] not in phases:
             return f"the run of the slot is {told}, not one of {phases}"
-        return _unready(task, "the task") or _told_of(task or {}, last[0])
+        return unready(task, "the task") or _told_of(task or {}, last[0])
 
     return missing
 
@@ -166,51 +116,26 @@ def _told_of(task: Mapping[str, Any], run: Mapping[str, Any]) -> str:
 
 def _pruned(world: CrashWorld) -> str:
     runs = [run["metadata"]["name"] for run in world.task_runs()]
-    return _ready(world) or (f"runs are not pruned: {runs}" if runs else "")
-
-
-def _ending(world: CrashWorld) -> str:
-    going_on = {task["lastStatus"] for task in world.ecs_tasks()} - {"DEPROVISIONING", "STOPPED"}
-    return f"the container is not over: {going_on}" if going_on else ""
-
-
-def _gone(world: CrashWorld) -> str:
-    if world.task() or world.task_runs():
-        return "the task and its runs are not gone"
-    return _counted(world, 0)
-
-
-def _unready(body: Mapping[str, Any] | None, what: str) -> str:
-    if body is None:
-        return f"{what} is not there"
-    state = kstatus(body)
-    conditions = {one["type"]: one["reason"] for one in body.get("status", {}).get("conditions", [])}
-    return "" if state == "Current" and conditions else f"{what} is {state}: {conditions}"
-
-
-def _condition(body: Mapping[str, Any] | None, type_: str, status: str) -> str:
-    conditions = (body or {"status": {}})["status"].get("conditions", [])
-    found = next((one["status"] for one in conditions if one["type"] == type_), None)
-    return "" if found == status else f"{type_} is {found}, not {status}"
+    return ready(world) or (f"runs are not pruned: {runs}" if runs else "")
 
 
 def _slot(run: Mapping[str, Any]) -> dt.datetime:
     return dt.datetime.fromisoformat(run["spec"]["scheduledTime"])
 
 
-_LAUNCH = (Move(_reach_slot, _run_is("Pending", "Launching", "Running")), Move(_move_on, _run_is("Running")))
+_LAUNCH = (Move(_reach_slot, _run_is("Pending", "Launching", "Running")), Move(move_on, _run_is("Running")))
 
 WORKLOAD: tuple[Step, ...] = (
-    Step("template", (Move(_publish_template, _template_ready),)),
-    Step("create", (Move(_create, _created),)),
-    Step("image", (Move(_edit(image=IMAGES[1]), _ready),)),
+    Step("template", (Move(publish_template, template_ready),)),
+    Step("create", (Move(_create, created),)),
+    Step("image", (Move(_edit(image=IMAGES[1]), ready),)),
     Step("cron", (Move(_edit(cron=HALF_HOURLY), _scheduled(halves=1)),)),
     Step("suspend", (Move(_edit(suspend=True), _is_scheduled(status="False")),)),
     Step("resume", (Move(_edit(suspend=False), _is_scheduled(status="True")),)),
     Step("launch", _LAUNCH),
-    Step("end", (Move(_open_gate, _ending), Move(_move_on, _run_is("Failed")))),
+    Step("end", (Move(open_gate, ending), Move(move_on, _run_is("Failed")))),
     Step("history", (Move(_edit(failedRunsHistoryLimit=0), _pruned),)),
     Step("active", _LAUNCH),
-    Step("delete", (Move(_delete, _gone), Move(_move_on, _gone))),
+    Step("delete", (Move(delete_task, gone), Move(move_on, gone))),
 )
 """The whole life; each step leaves the world at rest."""

@@ -214,10 +214,11 @@ class CrashWorld(World):
 
 
 def slot_of(ecs_task: dict[str, Any]) -> str:
-    """The slot that an ECS task was started for, as its override tells."""
+    """The slot that an ECS task was started for, as its override tells; else the name of the run."""
     overrides: Sequence[dict[str, Any]] = ecs_task["overrides"]["containerOverrides"]
     env = next(one["environment"] for one in overrides if one["name"] == MAIN_CONTAINER)
-    return str(next(one["value"] for one in env if one["name"] == "BGT_SCHEDULED_TIME"))
+    told = {one["name"]: str(one["value"]) for one in env}
+    return told.get("BGT_SCHEDULED_TIME") or told["BGT_RUN"]
 
 
 @contextmanager

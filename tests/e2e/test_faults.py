@@ -21,6 +21,11 @@ DELICATE = {
     "launch:kube.POST backgroundtaskruns#1:after": "the run's name is the slot's lock",
     "launch:sqs.DeleteMessageBatch#1:before": "the message comes again, and is no news",
     "end:sqs.DeleteMessageBatch#1:after": "the message is gone, and so is who has read it",
+    "ask:ecs.RunTask#1:after": "the launch is frozen: its token finds the ECS task that nobody heard of",
+    "ask:ecs.RunTask#1:lost": "the same process asks with the same token again",
+    "retry:ecs.RunTask#1:before": "the next attempt is frozen, and made by whoever comes next",
+    "replace:ecs.StopTask#1:before": "the reason is stored: whoever comes next stops it",
+    "cancel:kube.PATCH backgroundtaskruns/status#1:after": "nobody has asked ECS yet, and somebody will",
     "delete:kube.PATCH backgroundtasks#1:before": "nothing is left in AWS, and the object still held",
 }
 
