@@ -137,6 +137,31 @@ def test_items_run_one_after_the_other(world: World, operator: Operator) -> None
     assert operator.process.poll() is None
 
 
+def test_a_run_that_the_template_does_not_allow_fails_with_its_reason_and_no_container(
+    world: World, operator: Operator
+) -> None:
+    world.apply("greedy", cron=None)
+    world.ready("greedy")
+
+    done = bgt(world, "run", "greedy", "--wait", "--timeout", "100s", "--task-role", "admin")
+
+    assert done.returncode == 1, done.stderr
+    assert "Failed (TaskRoleNotOffered)" in done.stderr
+    assert bgt(world, "logs", done.stdout.strip()).stderr.endswith("no container was started for it (Failed)\n")
+    assert operator.process.poll() is None
+
+
+def test_the_exit_code_is_known_though_no_run_is_kept(world: World, operator: Operator) -> None:
+    world.apply("fleeting", cron=None, command=["sh", "-c", "exit 5"], failedRunsHistoryLimit=0)
+    world.ready("fleeting")
+
+    done = bgt(world, "run", "fleeting", "--wait", "--timeout", "100s")
+
+    assert done.returncode == 5, done.stderr
+    eventually(lambda: world.runs("fleeting") == [], "its run is pruned")
+    assert operator.process.poll() is None
+
+
 def test_a_task_from_its_schedule_to_what_the_commands_tell_of_it(world: World, operator: Operator) -> None:
     world.apply("told", cron="* * * * *", command=["sh", "-c", "echo The disk is full.; exit 3"])
     world.ready("told")

@@ -8,18 +8,20 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Final
 
-from backgroundtask.api.parsing import parse_run
+from backgroundtask.api.parsing import parse_run, read_task_status
 from backgroundtask.api.phases import ENDS
 from backgroundtask.api.run import BackgroundTaskRun
 from backgroundtask.cli.command import FAILED, TIMED_OUT
 from backgroundtask.cli.output import say, short
 from backgroundtask.cli.place import Place
 from backgroundtask.errors import Blocked, Busy
-from backgroundtask.kube.resource import RUNS
+from backgroundtask.kube.resource import RUNS, TASKS
 from backgroundtask.plan.moments import moment
 
 INTERVAL: Final = 1.0
 """Seconds between two looks at a run."""
+_LOOKS_AFTER: Final = 5
+"""How often a task is asked for a run that is gone: its status is written at about the same time."""
 
 OnLook = Callable[[BackgroundTaskRun], None]
 
@@ -51,9 +53,9 @@ class Following:
         return failed
 
     def _one(self, name: str) -> int:
-        told = ""
+        told, run = "", None
         while True:
-            run = self._look(name)
+            run = self._look(name, run) or run
             if run is not None:
                 news = f"{name}: {run.status.phase or 'Pending'}{_why(run)}"
                 if run.status.phase not in ENDS and news != told:
@@ -68,15 +70,30 @@ class Following:
                 return TIMED_OUT
             self.place.outside.sleep(INTERVAL)
 
-    def _look(self, name: str) -> BackgroundTaskRun | None:
+    def _look(self, name: str, before: BackgroundTaskRun | None) -> BackgroundTaskRun | None:
         """The run as it is; None where the API server cannot be asked at the moment."""
         try:
             body = self.place.kube.get(RUNS, self.place.namespace, name)
+            return parse_run(body) if body else self._remembered(name, before)
         except Busy:
             return None
-        if body is None:
-            raise Blocked("Gone", f"{name} was deleted before it ended")
-        return parse_run(body)
+
+    def _as_the_last(self, run: BackgroundTaskRun) -> BackgroundTaskRun | None:
+        task = self.place.kube.get(TASKS, self.place.namespace, run.spec.task)
+        last = read_task_status(task).last_run if task else None
+        if last is None or last.name != run.metadata.name:
+            return None
+        end = {"phase": last.phase, "reason": last.reason, "exit_code": last.exit_code, "message": None}
+        return run.model_copy(update={"status": run.status.model_copy(update=end)})
+
+    def _remembered(self, name: str, before: BackgroundTaskRun | None) -> BackgroundTaskRun:
+        """A run that is gone, as its task remembers it: where none are kept, it goes as soon as it has ended."""
+        for _ in range(_LOOKS_AFTER):
+            ended = self._as_the_last(before) if before else None
+            if ended is not None:
+                return ended
+            self.place.outside.sleep(INTERVAL)
+        raise Blocked("Gone", f"{name} was deleted before it ended")
 
 
 def follow(place: Place, names: Iterable[str], *, timeout: timedelta | None, on_look: OnLook | None = None) -> int:

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 _QUIET: Final = 4.0
 """Seconds without a line after which a run that has ended is taken to have written all: lines arrive late."""
 _NO_CREDENTIALS: Final = (
-    "No AWS credentials to read the logs with: log in (`aws sso login`), or set AWS_PROFILE, or AWS_ACCESS_KEY_ID and "
+    "No AWS credentials to read the log with: log in (`aws sso login`), set AWS_PROFILE, or AWS_ACCESS_KEY_ID and "
     "AWS_SECRET_ACCESS_KEY"
 )
 
@@ -67,7 +67,7 @@ class Screen:
             self._print(source)
         except Blocked as error:
             if error.reason == "NoCredentials":
-                raise Blocked(error.reason, _NO_CREDENTIALS) from error
+                raise Blocked(error.reason, _NO_CREDENTIALS + _or_open(run)) from error
             raise
 
     def follow(self, run: BackgroundTaskRun) -> None:
@@ -124,6 +124,11 @@ class Screen:
         self.lines += 1
         text = line.text if self._raw else "\n".join(printable(part) for part in line.text.split("\n"))
         click.echo(text, color=True)  # else click leaves colours out where a pipe follows
+
+
+def _or_open(run: BackgroundTaskRun) -> str:
+    url = run.status.logs.url if run.status.logs else None
+    return f"; or open {url}" if url else ""
 
 
 def _source(run: BackgroundTaskRun) -> _Source | None:

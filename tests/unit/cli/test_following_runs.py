@@ -118,6 +118,18 @@ def test_a_run_that_is_deleted_meanwhile_is_told_as_that(bgt: Person) -> None:
     assert (told.err.splitlines()[-1], told.code) == ("Error: nightly-1 was deleted before it ended", 1)
 
 
+def test_a_run_of_which_nothing_is_kept_is_remembered_by_its_task(bgt: Person) -> None:
+    task = bgt.has_task(successfulRunsHistoryLimit=0, failedRunsHistoryLimit=0)
+    body = bgt.has_run("nightly-1", phase="Running", reason="Running")
+    last = {"name": "nightly-1", "phase": "Failed", "reason": "NonZeroExitCode", "exitCode": 3}
+    bgt.meanwhile(lambda: bgt.store.delete(RUNS, body), lambda: bgt.told(task, lastRun=last))
+
+    told = bgt("wait", "nightly-1")
+
+    assert told.code == 3
+    assert told.err.splitlines()[-1] == "nightly-1: Failed (NonZeroExitCode)"
+
+
 def test_a_run_that_is_not_there_is_not_waited_for(bgt: Person) -> None:
     told = bgt("wait", "nightly-1")
 

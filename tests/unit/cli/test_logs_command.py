@@ -99,12 +99,14 @@ def test_where_there_are_no_lines_it_says_so(bgt: Person, status: dict[str, str]
 @pytest.mark.parametrize(
     ("error", "says"),
     [
-        (Blocked("NoCredentials", "The operator has no AWS credentials."), "log in (`aws sso login`)"),
+        (Blocked("NoCredentials", "The operator has no AWS credentials."), "; or open https://console.example/s"),
         (Blocked("AccessDenied", "Grant logs:GetLogEvents on * to me."), "Grant logs:GetLogEvents on * to me."),
     ],
 )
 def test_a_log_that_may_not_be_read_says_what_to_do(bgt: Person, error: Blocked, says: str) -> None:
-    bgt.has_run("nightly-1", phase="Running", **logging_to("s"))
+    where = logging_to("s")
+    where["logs"]["url"] = "https://console.example/s"
+    bgt.has_run("nightly-1", phase="Running", **where)
     bgt.trace.fail_next("log_events.*", error)
 
     told = bgt("logs", "nightly-1")
