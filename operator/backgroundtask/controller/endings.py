@@ -20,8 +20,8 @@ from backgroundtask.controller.keys import TaskKey
 from backgroundtask.controller.ledger import Ledger
 from backgroundtask.errors import Busy, Paced
 from backgroundtask.kube.resource import RUNS, TASKS, Ref
+from backgroundtask.plan.identity import has_ended
 from backgroundtask.plan.moments import moment
-from backgroundtask.plan.runs import has_ended
 
 _SHOWN_BY = timedelta(minutes=5)
 """By then ECS lists what a launch has started: its reads lag by seconds (Amazon ECS API, RunTask)."""

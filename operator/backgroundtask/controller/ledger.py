@@ -3,7 +3,7 @@
 A delivery is answered (`stored`) only after the API server has taken what it says, or after it was proved that nobody
 is to be told. The run's name is the slot's lock: whoever creates it second finds the first. Each write is fenced by the
 version that its decision saw. Knows the life of run objects; what an ECS task means for a run is decided in
-`plan.runs`, what is to be done with one in `plan.life`.
+`plan.merging`, what is to be done with one in `plan.life`.
 """
 
 import threading
@@ -24,9 +24,10 @@ from backgroundtask.controller.statuses import write_status
 from backgroundtask.errors import Busy, Expected, Rejected
 from backgroundtask.kube.resource import RUNS, Body
 from backgroundtask.plan.definition import Logs
-from backgroundtask.plan.identity import RunOf, run_of
+from backgroundtask.plan.identity import RunOf, has_ended, run_of
+from backgroundtask.plan.merging import merged
 from backgroundtask.plan.outcome import Task
-from backgroundtask.plan.runs import has_ended, merged, run_for_slot
+from backgroundtask.plan.runs import run_for_slot
 from backgroundtask.plan.scene import Policy
 
 _REMEMBERED = 10_000

@@ -22,7 +22,7 @@ from backgroundtask.controller.slots import Slots
 from backgroundtask.controller.statuses import write_status
 from backgroundtask.errors import Busy, Expected
 from backgroundtask.kube.resource import RUNS, TASKS, Body
-from backgroundtask.plan.runs import has_ended
+from backgroundtask.plan.identity import has_ended
 from backgroundtask.plan.transitions import ended, held
 
 TASK_NOT_FOUND = "TaskNotFound"

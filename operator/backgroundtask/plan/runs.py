@@ -23,26 +23,12 @@ from backgroundtask.api.phases import COMPLETE_ENDS
 from backgroundtask.api.run import BackgroundTaskRun
 from backgroundtask.plan.attempts import strays
 from backgroundtask.plan.identity import BY_ANNOTATION, QUEUE, has_ended, slot_of_run
-from backgroundtask.plan.merging import merged
 from backgroundtask.plan.moments import moment, stamp
 from backgroundtask.plan.names import run_name
 
 _GIT_MARKS = frozenset({"argocd.argoproj.io/tracking-id", "meta.helm.sh/release-name"})
 _GIT_LABELS = frozenset({"app.kubernetes.io/instance", "kustomize.toolkit.fluxcd.io/name"})
 _REQUEST_DIGEST = 8
-
-
-__all__ = [
-    "Kept",
-    "expired",
-    "expires_at",
-    "has_ended",
-    "is_from_git",
-    "merged",
-    "run_for_request",
-    "run_for_slot",
-    "superfluous",
-]
 
 
 def run_for_slot(

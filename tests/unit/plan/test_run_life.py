@@ -16,8 +16,10 @@ from backgroundtask.api.phases import ENDS
 from backgroundtask.api.run import BackgroundTaskRun, RunStatus
 from backgroundtask.plan.attempts import MOST
 from backgroundtask.plan.definition import Logs
+from backgroundtask.plan.identity import has_ended
+from backgroundtask.plan.merging import merged
 from backgroundtask.plan.outcome import Task, outcome
-from backgroundtask.plan.runs import Kept, has_ended, merged, run_for_slot, superfluous
+from backgroundtask.plan.runs import Kept, run_for_slot, superfluous
 from backgroundtask.plan.transitions import verdicts
 from fixtures.kstatus import kstatus
 from fixtures.objects import TASK_UID, run, run_object
