@@ -3,7 +3,6 @@
 What is remembered between passes only saves questions: a process that has forgotten it asks AWS again.
 """
 
-import json
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
@@ -15,6 +14,7 @@ from backgroundtask.api.run import BackgroundTaskRun
 from backgroundtask.api.task import TaskParting
 from backgroundtask.aws import Urgency, urgency
 from backgroundtask.controller.context import Context
+from backgroundtask.controller.groups import refuse_unverified_clock
 from backgroundtask.controller.holdings import Holdings
 from backgroundtask.controller.memory import Memory, Refusal
 from backgroundtask.errors import Busy, Expected, Paced, Rejected
@@ -23,7 +23,7 @@ from backgroundtask.plan.changes import Desired, Observed, Plan, Revision, plan
 from backgroundtask.plan.checks import refuse_namespace
 from backgroundtask.plan.desired import Site, desired
 from backgroundtask.plan.firing import too_late_at
-from backgroundtask.plan.runs import has_ended
+from backgroundtask.plan.retirement import revisions_in_use
 from backgroundtask.plan.status import Configured, Paused, Refused, Settled, Subject, Unchanged
 
 LOOK_AGAIN = timedelta(hours=1)
@@ -91,12 +91,9 @@ class _Pass:
         if spec is None:
             return Unchanged()
         site = self._context.site(spec.launch_template)
-        if site.spec.clock not in site.clocks:  # what is made there has to be found again
-            raise Busy(
-                "LaunchTemplateNotReady", f"LaunchTemplate {site.template} has a new clock: it is verified first."
-            )
-        owner = self._context.owner(self._task.metadata)
-        wanted = desired(owner, self._task.metadata.uid, spec, site, now=self._context.now())
+        refuse_unverified_clock(site)
+        metadata, now = self._task.metadata, self._context.now()
+        wanted = desired(self._context.owner(metadata), metadata.uid, spec, site, now=now)
         self._memory.too_late_at = too_late_at(spec)
         if not self._is_due(wanted) and not self._may_retire(site):
             return Unchanged()
@@ -107,7 +104,7 @@ class _Pass:
             return Unchanged()
         self._memory.schedules = None  # until the plan is carried out, anything may exist
         try:
-            return self._settled(wanted, site, keys, _in_use(runs))
+            return self._settled(wanted, site, keys, revisions_in_use(runs))
         except Rejected as error:
             self._memory.refused = Refusal(wanted.digest, error, self._context.now() + LOOK_AGAIN)
             raise
@@ -163,12 +160,8 @@ class _Pass:
         return held is not None
 
     def _is_due(self, wanted: Desired) -> bool:
-        return (
-            self._memory.suspect > 0
-            or not self._task.is_ready
-            or self._task.status.spec_hash != wanted.digest
-            or self._task.is_asked_for
-        )
+        is_as_wanted = self._task.is_ready and self._task.status.spec_hash == wanted.digest
+        return self._memory.suspect > 0 or not is_as_wanted or self._task.is_asked_for
 
     def _may_retire(self, site: Site) -> bool:
         """Whether something is due to be retired, and its turn has come: it lets everybody else go ahead."""
@@ -252,18 +245,3 @@ def _changed_before(todo: Plan, observed: Observed) -> datetime | None:
     if todo.pause or todo.schedules:
         return None
     return max((one.changed for one in observed.schedules.values() if one.changed is not None), default=None)
-
-
-def _in_use(runs: Sequence[BackgroundTaskRun]) -> frozenset[str]:
-    """The revisions of runs that have not ended, and those that a launch was frozen with: it may be sent again."""
-    alive = [run.status for run in runs if not has_ended(run)]
-    frozen = (_revision_in(one.launch.request) for one in alive if one.launch)
-    return frozenset(filter(None, (*(one.task_definition_arn for one in alive), *frozen)))
-
-
-def _revision_in(request: str) -> str | None:
-    try:
-        arn = json.loads(request)["taskDefinition"]
-    except (ValueError, LookupError, TypeError):  # somebody edited the status
-        return None
-    return arn if isinstance(arn, str) else None

@@ -10,8 +10,8 @@ from backgroundtask.api.names import TAG_PREFIX
 from backgroundtask.api.template import TemplateSpec
 from backgroundtask.aws import Cloud
 from backgroundtask.controller.context import Context
-from backgroundtask.errors import Blocked
-from backgroundtask.plan.desired import schedule_group
+from backgroundtask.errors import Blocked, Busy
+from backgroundtask.plan.desired import Site, schedule_group
 from backgroundtask.plan.rules import rule_group
 from backgroundtask.plan.schedule import Shelf
 
@@ -45,6 +45,16 @@ def is_own(context: Context, cloud: Cloud, shelf: Shelf) -> bool:
     """
     group = cloud.on(shelf.clock).group(shelf.group)
     return group is not None and _marks(context).items() <= group.tags.items()
+
+
+def refuse_unverified_clock(site: Site) -> None:
+    """Make nothing on a clock of which the template's status does not tell yet: it would not be found again.
+
+    Raises:
+        Busy: LaunchTemplateNotReady.
+    """
+    if site.spec.clock not in site.clocks:
+        raise Busy("LaunchTemplateNotReady", f"LaunchTemplate {site.template} has a new clock: it is verified first.")
 
 
 def _shelf(context: Context, spec: TemplateSpec) -> Shelf:

@@ -16,8 +16,8 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import assert_never
 
-from backgroundtask.errors import Rejected
 from backgroundtask.plan.definition import Definition, digest_of
+from backgroundtask.plan.ownership import refuse_strangers
 from backgroundtask.plan.rules import to_rule, to_target
 from backgroundtask.plan.schedule import Schedule
 from backgroundtask.plan.scheduler import to_scheduler
@@ -205,26 +205,6 @@ def teardown(observed: Observed, owner: str) -> Teardown:
         schedules=tuple(Remove(one) for one in sorted(ours, key=lambda one: one.key)),
         retire=tuple(one for one in observed.revisions if one.owner == owner),
     )
-
-
-def refuse_strangers(observed: Observed, owner: str) -> None:
-    """Touch only what bears our mark.
-
-    Raises:
-        Rejected: NotOwned, naming the object and its owner.
-    """
-    for found in observed.schedules.values():
-        if found.schedule.owner != owner:
-            kind = "Schedule" if found.schedule.clock == "Scheduler" else "EventBridge rule"
-            raise Rejected("NotOwned", _not_owned(f"{kind} {found.schedule.name}", found.schedule.owner))
-    for revision in observed.revisions:
-        if revision.owner != owner:
-            raise Rejected("NotOwned", _not_owned(f"Task definition {revision.arn}", revision.owner))
-
-
-def _not_owned(what: str, owner: str | None) -> str:
-    whose = f"belongs to {owner}" if owner else "was not made by this operator"
-    return f"{what} {whose}: delete it there, or rename this task."
 
 
 def _changes(desired: Desired, observed: Observed, arn: str | None) -> list[Change]:
