@@ -126,7 +126,7 @@ class TestDefinitions:
         elsewhere = clouds.of(region="eu-west-1", assume_role_arn=None, template="default")
         (arn,) = elsewhere.ecs.active_revisions(OWNER.family)
         assert elsewhere.ecs.revision(arn) == made
-        assert made == Revision(arn=arn, digest=definition().digest, owner=str(OWNER), uid="uid-1")
+        assert made == Revision(arn=arn, digest=definition().digest, owner=str(OWNER), uid="uid-1", image="reports:1")
 
     def test_revisions_are_listed_newest_first_across_pages(self, cloud: Cloud) -> None:
         made = [cloud.ecs.register(definition(image=f"reports:{number}"), "uid-1").arn for number in range(102)]
