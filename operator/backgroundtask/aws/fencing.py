@@ -2,7 +2,7 @@
 
 Knows operations by their names; refuses to know who may write, and why. A call is a write unless its name says that it
 only looks: so a new one is fenced until somebody says otherwise. Receiving from a queue hides messages from others, so
-it is a write; taking over a role changes nothing.
+it is a write; taking over a role changes nothing, nor does asking what a pattern matches.
 """
 
 from collections.abc import Callable
@@ -13,7 +13,7 @@ import botocore.session
 BeforeWrite = Callable[[], None]
 """Returns where a write may be sent now; called on the thread that makes the call, once for each attempt."""
 
-_READS = ("Describe", "List", "Get", "AssumeRole")
+_READS = ("Describe", "List", "Get", "AssumeRole", "TestEventPattern")
 
 
 def is_write(operation: str) -> bool:

@@ -17,6 +17,8 @@ ecs: DescribeClusters DescribeTaskDefinition ListTaskDefinitions ListTasks Descr
 scheduler: GetSchedule ListSchedules GetScheduleGroup ListTagsForResource
 sqs: GetQueueUrl GetQueueAttributes
 logs: DescribeLogGroups
+events: DescribeRule ListRuleNamesByTarget TestEventPattern
+iam: GetRole
 sts: AssumeRole GetCallerIdentity
 ecr: DescribeRepositories ListTagsForResource GetLifecyclePolicy GetAuthorizationToken
 """
