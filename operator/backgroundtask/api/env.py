@@ -21,6 +21,14 @@ SecretArn = Annotated[
         "parts keep their colons",
     ),
 ]
+WholeSecretArn = Annotated[
+    str,
+    StringConstraints(min_length=1, max_length=2048),
+    shaped(
+        PARTITION + ":secretsmanager:[a-z0-9-]+:[0-9]{12}:secret:[A-Za-z0-9/_+=.@!-]+",
+        "must be the full ARN of a secret, and nothing behind it",
+    ),
+]
 ParameterName = Annotated[
     str,
     StringConstraints(min_length=1, max_length=2048),

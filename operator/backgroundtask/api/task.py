@@ -7,7 +7,7 @@ from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field, StringConstraints, ValidationError, ValidatorFunctionWrapHandler, field_validator
 
-from backgroundtask.api.env import Env, SecretArn
+from backgroundtask.api.env import Env, WholeSecretArn
 from backgroundtask.api.fargate import OFFER, SIZE_RULE, SIZES
 from backgroundtask.api.fields import RoleName, Tags, TemplateName, dns_label
 from backgroundtask.api.metadata import ObjectMeta
@@ -61,7 +61,22 @@ Items = Annotated[tuple[Item, ...], Field(max_length=100, strict=False), Unique(
 class TaskSpec(Model):
     """The desired state of a BackgroundTask."""
 
-    rules = (SIZE_RULE,)
+    rules = (
+        SIZE_RULE,
+        Rule(
+            cel="!has(self.enableExecuteCommand) || !self.enableExecuteCommand || has(self.taskRole)",
+            message="enableExecuteCommand needs a taskRole with ssmmessages rights",
+            holds=lambda spec: not spec.enable_execute_command or spec.task_role is not None,
+            field="taskRole",
+        ),
+        Rule(
+            cel="has(self.taskRole) || !has(self.volumes) || "
+            "self.volumes.all(volume, !has(volume.efs.iam) || !volume.efs.iam)",
+            message="a volume that is mounted with iam needs a taskRole, whose rights it uses",
+            holds=lambda spec: spec.task_role is not None or not any(volume.efs.iam for volume in spec.volumes),
+            field="taskRole",
+        ),
+    )
 
     image: Image = Field(description="Container image, as repository:tag or repository@sha256:digest.")
     cpu: int = Field(
@@ -147,7 +162,7 @@ class TaskSpec(Model):
         description="Lets people open a shell in a running container (ECS Exec). The LaunchTemplate has to allow it, "
         "and the task needs a taskRole with ssmmessages rights.",
     )
-    registry_credentials: SecretArn | None = Field(
+    registry_credentials: WholeSecretArn | None = Field(
         None,
         description="Secrets Manager secret with username and password of the private registry that the image is "
         "pulled from; inside one of the patterns in the LaunchTemplate's secrets. Absent: ECR, or a public registry.",

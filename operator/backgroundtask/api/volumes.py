@@ -35,6 +35,11 @@ class Efs(Model):
             holds=lambda efs: efs.access_point_id is None or efs.root_directory is None,
         ),
         Rule(
+            cel="!has(self.accessPointId) || !has(self.transitEncryption) || self.transitEncryption",
+            message="an access point needs transitEncryption",
+            holds=lambda efs: efs.access_point_id is None or efs.transit_encryption is not False,
+        ),
+        Rule(
             cel="!has(self.iam) || !self.iam || !has(self.transitEncryption) || self.transitEncryption",
             message="iam needs transitEncryption",
             holds=lambda efs: not efs.iam or efs.transit_encryption is not False,

@@ -17,7 +17,7 @@ from backgroundtask.api.template import TemplateSpec
 from backgroundtask.api.volumes import Volume
 from backgroundtask.errors import Rejected
 from backgroundtask.plan.names import Owner
-from backgroundtask.plan.offers import lets_in, offers_file_system, offers_image, offers_secret, whole_secret
+from backgroundtask.plan.offers import lets_in, offers_file_system, offers_image, offers_secret
 from backgroundtask.plan.requests import record, sendable
 
 if TYPE_CHECKING:
@@ -48,8 +48,7 @@ def refuse_task(namespace: str, spec: TaskSpec, site: "Site") -> None:
     """Refuse a task that asks for more than its template offers to its namespace.
 
     Raises:
-        Rejected: LimitExceeded, ImageNotAllowed, SecretNotAllowed, InvalidRegistryCredentials, FileSystemNotAllowed,
-            InvalidVolume, ExecuteCommandNotAllowed or TaskRoleRequired.
+        Rejected: LimitExceeded, ImageNotAllowed, SecretNotAllowed, FileSystemNotAllowed or ExecuteCommandNotAllowed.
     """
     refuse_size(spec.cpu, spec.memory, site)
     if not offers_image(site.spec, namespace, spec.image):
@@ -60,9 +59,9 @@ def refuse_task(namespace: str, spec: TaskSpec, site: "Site") -> None:
         )
     _refuse_secrets(namespace, spec, site)
     for volume in spec.volumes:
-        _refuse_volume(volume, spec, site)
+        _refuse_volume(volume, site)
     if spec.enable_execute_command:
-        _refuse_execute_command(spec, site)
+        _refuse_execute_command(site)
 
 
 def refuse_size(cpu: int, memory: int, site: "Site") -> None:
@@ -84,7 +83,6 @@ def refuse_size(cpu: int, memory: int, site: "Site") -> None:
 def _refuse_secrets(namespace: str, spec: TaskSpec, site: "Site") -> None:
     used = {f"The secret of env variable {name}": reference for name, reference in secrets_of(spec).items()}
     if spec.registry_credentials:
-        _refuse_partial(spec.registry_credentials)
         used["The secret of spec.registryCredentials"] = spec.registry_credentials
     for what, reference in used.items():
         if not offers_secret(site.spec, namespace, reference):
@@ -101,17 +99,7 @@ def secrets_of(spec: TaskSpec) -> dict[str, str]:
     return {name: source.secrets_manager or source.ssm_parameter or "" for name, source in sources}
 
 
-def _refuse_partial(credentials: str) -> None:
-    """ECS reads username and password of the whole secret (Amazon ECS API, RepositoryCredentials)."""
-    if whole_secret(credentials) != credentials:
-        raise Rejected(
-            "InvalidRegistryCredentials",
-            "spec.registryCredentials names a part of a secret, and ECS takes whole ones: leave out what follows the "
-            "secret's name in its ARN.",
-        )
-
-
-def _refuse_volume(volume: Volume, spec: TaskSpec, site: "Site") -> None:
+def _refuse_volume(volume: Volume, site: "Site") -> None:
     efs = volume.efs
     if not offers_file_system(site.spec, efs.file_system_id):
         raise Rejected(
@@ -119,30 +107,14 @@ def _refuse_volume(volume: Volume, spec: TaskSpec, site: "Site") -> None:
             f"{efs.file_system_id} of volume {volume.name} is not in spec.fileSystems of LaunchTemplate "
             f"{site.template}: use one that is, or ask its owner.",
         )
-    if efs.access_point_id and efs.transit_encryption is False:
-        raise Rejected(
-            "InvalidVolume",
-            f"Volume {volume.name} has an access point, which EFS shows encrypted connections only: remove "
-            "transitEncryption: false.",
-        )
-    if efs.iam and spec.task_role is None:
-        raise Rejected(
-            "TaskRoleRequired",
-            f"Volume {volume.name} is mounted with the rights of the task's role (iam): name a taskRole.",
-        )
 
 
-def _refuse_execute_command(spec: TaskSpec, site: "Site") -> None:
+def _refuse_execute_command(site: "Site") -> None:
     if not site.spec.allow_execute_command:
         raise Rejected(
             "ExecuteCommandNotAllowed",
             f"LaunchTemplate {site.template} does not allow enableExecuteCommand: remove it, or ask the template's "
             "owner to set allowExecuteCommand.",
-        )
-    if spec.task_role is None:
-        raise Rejected(
-            "TaskRoleRequired",
-            "enableExecuteCommand needs a role with ssmmessages rights: name a taskRole.",
         )
 
 

@@ -30,12 +30,7 @@ def offers_secret(template: TemplateSpec, namespace: str, reference: str) -> boo
     Judged is the secret, not which key or version of it: these are the user's words, and with them an ARN could be
     continued until it looks like one of another secret.
     """
-    return _matches_one(template.secrets, namespace, whole_secret(reference))
-
-
-def whole_secret(reference: str) -> str:
-    """The secret that a reference is about, without which key or version of it."""
-    return ":".join(reference.split(":")[:_ARN_PARTS])
+    return _matches_one(template.secrets, namespace, ":".join(reference.split(":")[:_ARN_PARTS]))
 
 
 def offers_file_system(template: TemplateSpec, file_system: str) -> bool:

@@ -121,42 +121,25 @@ def test_volumes_are_mounted_in_an_order_of_their_own_and_encrypted() -> None:
     assert definition(at, taskRole="reader", volumes=volumes[::-1]).digest == found.digest
 
 
-@pytest.mark.parametrize(
-    ("offered", "volume", "spec", "reason", "words"),
-    [
-        ([], efs(), {}, "FileSystemNotAllowed", f"{FS} of volume data is not in spec.fileSystems"),
-        (["fs-01234567"], efs(), {}, "FileSystemNotAllowed", "use one that is, or ask its owner"),
-        (
-            ["*"],
-            efs(accessPointId="fsap-01234567", transitEncryption=False),
-            {},
-            "InvalidVolume",
-            "remove transitEncryption: false",
-        ),
-        (["*"], efs(iam=True), {}, "TaskRoleRequired", "name a taskRole"),
-    ],
-)
-def test_a_volume_that_cannot_be_mounted_is_refused(
-    offered: list[str], volume: dict[str, Any], spec: dict[str, Any], reason: str, words: str
-) -> None:
-    refused = refusal(site(fileSystems=offered), volumes=[volume], **spec)
+@pytest.mark.parametrize("offered", [[], ["fs-01234567"]], ids=["none", "another"])
+def test_a_file_system_that_the_template_does_not_name_is_refused(offered: list[str]) -> None:
+    refused = refusal(site(fileSystems=offered), volumes=[efs()])
 
-    assert refused.reason == reason
-    assert words in refused.message
+    assert refused.reason == "FileSystemNotAllowed"
+    assert refused.message == (
+        f"{FS} of volume data is not in spec.fileSystems of LaunchTemplate default: use one that is, or ask its owner."
+    )
 
 
 def test_every_file_system_may_be_offered() -> None:
     assert definition(site(fileSystems=["*"]), volumes=[efs()]).file_systems == {FS}
 
 
-@pytest.mark.parametrize(
-    ("allowed", "role", "reason"),
-    [(False, "reader", "ExecuteCommandNotAllowed"), (True, None, "TaskRoleRequired")],
-)
-def test_a_shell_needs_leave_and_a_role(allowed: bool, role: str | None, reason: str) -> None:  # noqa: FBT001 - a column of the table
-    spec = {"taskRole": role} if role else {}
+def test_a_shell_needs_leave() -> None:
+    refused = refusal(site(), enableExecuteCommand=True, taskRole="reader")
 
-    assert refusal(site(allowExecuteCommand=allowed), enableExecuteCommand=True, **spec).reason == reason
+    assert refused.reason == "ExecuteCommandNotAllowed"
+    assert "allowExecuteCommand" in refused.message
 
 
 def test_a_shell_is_asked_for_by_every_launch_and_known_of_the_revision() -> None:
@@ -175,13 +158,6 @@ def test_registry_credentials_are_judged_as_every_secret_is() -> None:
     refused = refusal(site(secrets=["/{namespace}/*"]), registryCredentials=SECRET)
     assert refused.reason == "SecretNotAllowed"
     assert refused.message.startswith("The secret of spec.registryCredentials matches none of spec.secrets")
-
-
-def test_registry_credentials_are_a_whole_secret() -> None:
-    refused = refusal(site(), registryCredentials=f"{SECRET}:password::")
-
-    assert refused.reason == "InvalidRegistryCredentials"
-    assert "leave out what follows" in refused.message
 
 
 FULL = {
