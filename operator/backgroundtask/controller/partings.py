@@ -11,7 +11,7 @@ from backgroundtask.api.metadata import ObjectMeta
 from backgroundtask.api.names import FINALIZER, PAUSED, TASK_KIND
 from backgroundtask.api.parsing import read_task_parting
 from backgroundtask.api.run import BackgroundTaskRun, RunStatus
-from backgroundtask.controller import metrics
+from backgroundtask.controller import metrics, run_metrics
 from backgroundtask.controller.context import Context, log
 from backgroundtask.controller.ecs_runs import EcsRuns
 from backgroundtask.controller.endings import await_launches, end_task, live
@@ -134,7 +134,10 @@ class Partings:
         """Say that the task is missing, and hold the run no longer."""
         run = readable(body)
         if run is not None and (told := self._told(run)) != run.status:
-            body = write_status(self._context, RUNS, body, told) or body
+            written = write_status(self._context, RUNS, body, told)
+            if written is not None:
+                run_metrics.changed(run, told)
+            body = written or body
         left = self._context.kube.remove_finalizer(RUNS, body, FINALIZER)
         if left is not None:
             self._context.cache.put(RUNS, left)

@@ -35,6 +35,7 @@ _OF_FAILURE: Final = {
     "ImagePullFailed": "Configuration",
     "ContainerCannotStart": "Configuration",
     "SecretUnavailable": "Configuration",
+    "FileSystemUnavailable": "Configuration",
     "LimitExceeded": "Configuration",
     "ImageNotAllowed": "Configuration",
     "TaskRoleNotOffered": "Configuration",
@@ -45,6 +46,12 @@ _OF_FAILURE: Final = {
     "OverridesTooLong": "Configuration",
     "NamespaceNotAllowed": "Configuration",
     "SecretNotAllowed": "Configuration",
+    "VariableIsSecret": "Configuration",
+    "FileSystemNotAllowed": "Configuration",
+    "ExecuteCommandNotAllowed": "Configuration",
+    "InvalidLaunch": "Configuration",
+    "InvalidRole": "Configuration",
+    "PlatformIncompatible": "Configuration",
     "TaskNotFound": "Configuration",
     "NetworkUnavailable": "Platform",
     "StorageUnavailable": "Platform",
@@ -60,7 +67,10 @@ _OF_FAILURE: Final = {
 }
 _SKIPPED: Final = ("JobAlreadyActive", "Suspended", "Replaced")
 _MISSED: Final = ("MissSchedule",)
-_LAUNCHES: Final = ("CapacityUnavailable", "NetworkUnavailable", "QuotaExceeded", "Throttled")
+_LAUNCHES: Final = (
+    "CapacityUnavailable", "LimitReached", "Throttled", "ResourceUnavailable", "AgentDisconnected", "ResourceMissing",
+    "ResourceInactive", "AttributeMissing", "NotStarted", "NetworkUnusable", "RoleNotAssumable", "RoleNotPassable",
+)  # fmt: skip
 _MOST_WORDS = 40  # reasons are ours and AWS's; should they ever be a tenant's, Prometheus still holds
 
 RUNS = Counter(

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import ast
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from backgroundtask.api.parsing import parse_run
 from backgroundtask.api.run import BackgroundTaskRun
+from backgroundtask.aws.refusals import REFUSALS
 from backgroundtask.controller import run_metrics
+from backgroundtask.errors import Rejected
+from backgroundtask.plan import outcome
 from fixtures.objects import run_object
 
 SLOT, START, END = "2026-11-21T03:00:00Z", "2026-11-21T03:00:40Z", "2026-11-21T03:10:40Z"
@@ -167,3 +172,31 @@ def test_what_can_happen_is_counted_from_0_so_that_alerts_see_the_first() -> Non
         ("bgt_launch_failures_total", {"reason": "CapacityUnavailable"}),
     ]:
         assert run_metrics.REGISTRY.get_sample_value(name, labels) is not None, name
+
+
+def refusals_of_runs() -> set[str]:
+    """The reasons with which a run is refused, as they stand in the checks, and those with which ECS refuses it."""
+    folder = Path(run_metrics.__file__).parents[1] / "plan"
+    trees = [ast.parse((folder / name).read_text(encoding="utf-8")) for name in ("checks.py", "offers.py")]
+    calls = [node for tree in trees for node in ast.walk(tree) if isinstance(node, ast.Call)]
+    raised = [one for one in calls if isinstance(one.func, ast.Name) and one.func.id == "Rejected" and one.args]
+    told = {one.args[0].value for one in raised if isinstance(one.args[0], ast.Constant)}
+    launching = {
+        row.reason for row in REFUSALS if row.kind is Rejected and row.operations and "RunTask" in row.operations
+    }
+    return {str(reason) for reason in told | launching}
+
+
+def test_whoever_is_refused_has_to_look_at_what_was_written() -> None:
+    reasons = refusals_of_runs()
+
+    assert {"LimitExceeded", "ImageNotAllowed", "UnknownItem"} <= reasons
+    assert {reason: run_metrics.class_of("Failed", reason) for reason in reasons} == dict.fromkeys(
+        reasons, "Configuration"
+    )
+
+
+def test_every_way_a_task_can_end_has_a_class() -> None:
+    causes = {name for _, name in outcome._CAUSES}  # noqa: SLF001 - the whole table is meant
+
+    assert [one for one in sorted(causes) if run_metrics.class_of("Failed", one) == "Other"] == []
