@@ -1,4 +1,7 @@
-"""Runs that are tried again: after their own failures up to a limit, after AWS's without counting them."""
+"""Runs that are tried again, after their own failures up to a limit, after AWS's without counting them; for so long.
+
+Here the clock of AWS is the machine's: a deadline counts from when ECS says that it has taken the launch.
+"""
 
 from __future__ import annotations
 
@@ -80,4 +83,17 @@ def test_an_interruption_of_spot_is_tried_again_and_counts_as_no_failure(world: 
     assert "failedAttempts" not in again
     assert again["attempts"][0]["reason"] == "SpotInterruption"
     world.kubectl("delete", "bgt", "cheap", "--timeout=120s")
+    assert operator.process.poll() is None
+
+
+def test_a_run_that_goes_on_for_too_long_is_stopped(world: World, operator: Operator) -> None:
+    world.apply("long", cron=None, activeDeadlineSeconds=3, command=FOREVER)
+    world.ready("long")
+
+    ask(world, "long-now", task="long")
+
+    ended = reaches(world, "long-now", "Failed")
+    assert ended["reason"] == "DeadlineExceeded"
+    assert ended["stop"]["reason"] == "DeadlineExceeded"
+    assert [one["lastStatus"] for one in ecs_tasks(world, "long")] == ["STOPPED"]
     assert operator.process.poll() is None
