@@ -46,5 +46,10 @@ def test_a_sample_task_becomes_a_definition_and_schedules_in_the_sample_template
 
 
 def test_there_is_a_sample_of_each_kind_that_users_write() -> None:
-    assert {one["kind"] for one in DOCUMENTS} == {"BackgroundTask", "LaunchTemplate", "ImageRepository"}
+    assert {one["kind"] for one in DOCUMENTS} == {
+        "BackgroundTask",
+        "BackgroundTaskRun",
+        "LaunchTemplate",
+        "ImageRepository",
+    }
     assert len(TASKS) >= 3
