@@ -33,8 +33,8 @@ BUGS = (
     Bug(
         "delete-the-message-before-the-write",
         f"{_CONTROLLER}/ledger.py",
-        "        try:\n            self._store(delivery.task)\n",
-        "        delivery.stored()\n        try:\n            self._store(delivery.task)\n",
+        "        try:\n            self._store(delivery.task, said)\n",
+        "        delivery.stored()\n        try:\n            self._store(delivery.task, said)\n",
         "tests/unit/controller/test_ledger.py::TestRecording::"
         "test_each_delivery_is_answered_once_and_after_it_is_stored",
     ),
@@ -48,9 +48,8 @@ BUGS = (
     Bug(
         "put-the-attempt-number-into-the-request",
         f"{_PLAN}/schedule.py",
-        '{"name": ENV_SCHEDULED_TIME, "value": slot},',
-        '{"name": ENV_SCHEDULED_TIME, "value": slot},\n'
-        '                        {"name": "BGT_ATTEMPT", "value": "<aws.scheduler.attempt-number>"},',
+        "        ENV_SCHEDULED_TIME: slot,\n",
+        '        ENV_SCHEDULED_TIME: slot,\n        "BGT_ATTEMPT": "<aws.scheduler.attempt-number>",\n',
         "tests/unit/plan/test_schedule.py::test_nothing_in_the_input_differs_between_two_attempts_at_one_slot",
     ),
     Bug(
@@ -78,9 +77,9 @@ BUGS = (
     ),
     Bug(
         "overwrite-a-strangers-schedule",
-        f"{_PLAN}/changes.py",
-        "        if found.schedule.owner != owner:\n            raise",
-        "        if False:\n            raise",
+        f"{_PLAN}/ownership.py",
+        "        if found.schedule.owner != owner:\n",
+        "        if False:\n",
         "tests/unit/plan/test_changes.py::test_a_strangers_schedule_is_named_and_not_touched",
     ),
     Bug(
@@ -97,8 +96,8 @@ BUGS = (
     Bug(
         "repeat-a-registration-whose-answer-is-lost",
         "backgroundtask/aws/clients.py",
-        "region_name=self.region, config=self._config(1))\n",
-        "region_name=self.region, config=self._config(2))\n",
+        "config=self._config(1)",
+        "config=self._config(2)",
         "tests/unit/aws_adapters/test_aws_ecs.py::"
         "test_a_registration_is_never_repeated_since_each_one_makes_a_revision",
     ),
@@ -118,10 +117,10 @@ BUGS = (
     ),
     Bug(
         "let-the-object-go-before-its-teardown",
-        f"{_CONTROLLER}/tasks.py",
-        "        trouble = _trouble(lambda: end_task(",
+        f"{_CONTROLLER}/partings.py",
+        "        self._end(raw, metadata, ledger, ecs)\n",
         "        self._context.kube.remove_finalizer(TASKS, raw, FINALIZER)\n"
-        "        trouble = _trouble(lambda: end_task(",
+        "        self._end(raw, metadata, ledger, ecs)\n",
         "tests/unit/controller/test_crash_points.py::test_killed_at_any_write_it_ends_where_an_undisturbed_run_does",
     ),
     Bug(
@@ -159,6 +158,48 @@ BUGS = (
         "    if task.exit_code == 0 and task.stop_code not in _UNFINISHED:",
         "    if not task.exit_code and task.stop_code not in _UNFINISHED:",
         "tests/unit/plan/test_outcome.py::test_only_exit_code_0_is_success_and_only_where_nothing_cut_the_task_short",
+    ),
+    Bug(
+        "launch-beside-one-that-has-leave",
+        f"{_PLAN}/leave.py",
+        "(one.metadata.name in scene.holders and (not leave or due(one) < due(run)))",
+        "False",
+        "tests/unit/plan/test_decisions.py::TestForbid::test_while_one_is_active_a_slot_is_skipped_and_a_request_waits",
+    ),
+    Bug(
+        "launch-again-without-a-search-after-a-refusal",
+        f"{_PLAN}/launching.py",
+        "    is_sure = bool(status.attempts) and not (status.launch and status.launch.refused)\n",
+        "    is_sure = True\n",
+        "tests/unit/plan/test_decisions.py::TestAgain::test_a_run_that_is_tried_again",
+    ),
+    Bug(
+        "lose-a-run-before-its-events-were-read",
+        f"{_PLAN}/stops.py",
+        "    if since is None or not is_read_since(scene, since):\n",
+        "    if since is None:\n",
+        "tests/unit/plan/test_decisions.py::TestUnderWay::test_a_run_that_was_launched",
+    ),
+    Bug(
+        "try-a-stopped-run-again",
+        f"{_PLAN}/merging.py",
+        "    if after.stop is not None:\n",
+        "    if False:\n",
+        "tests/unit/plan/test_retries.py::TestStops::test_a_stopped_run_is_not_tried_again",
+    ),
+    Bug(
+        "give-all-items-of-a-slot-one-token",
+        f"{_PLAN}/requests.py",
+        '    item = "" if index is None else f"-{index}"\n',
+        '    item = ""\n',
+        "tests/unit/plan/test_launch_requests.py::test_the_items_of_a_slot_have_a_token_each",
+    ),
+    Bug(
+        "count-a-task-that-somebody-stopped-as-success",
+        f"{_PLAN}/outcome.py",
+        "frozenset({_FAILED_TO_START, *_BY_OTHERS})",
+        "frozenset({_FAILED_TO_START})",
+        "tests/unit/plan/test_outcome.py::test_every_end_has_its_word",
     ),
     Bug(
         "write-a-status-over-a-newer-one",

@@ -82,7 +82,7 @@ def started(run: BackgroundTaskRun, task_arn: str, now: datetime) -> RunStatus:
         second = attempt.model_copy(update={"duplicate": True})
         return status.model_copy(update={"launch": launch, "attempts": beside(status.attempts, second)})
     counting = {"task_arn": task_arn, "task_version": None, "attempts": with_counting(status.attempts, attempt)}
-    return status.model_copy(update={"launch": launch, "retry_time": None, **counting})
+    return status.model_copy(update={"launch": launch, **counting})
 
 
 def refused(run: BackgroundTaskRun, reason: str, message: str, now: datetime) -> RunStatus:

@@ -160,6 +160,12 @@ def test_two_launches_share_no_token(launches: list[tuple[tuple[Owner, Backgroun
     assert len({token(owner, run, number) for (owner, run), number in launches}) == len(keys)
 
 
+def test_the_items_of_a_slot_have_a_token_each() -> None:
+    items = [slot_run(item=str(index), index=index) for index in (0, 1, 11)]
+
+    assert len({token(OWNER, run, number) for run in items for number in (0, 1)}) == 6
+
+
 def test_a_run_that_was_deleted_and_made_again_has_a_token_of_its_own() -> None:
     again = made_run().model_copy(update={"metadata": made_run().metadata.model_copy(update={"uid": "another"})})
 
