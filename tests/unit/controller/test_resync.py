@@ -204,7 +204,7 @@ class TestFullLook:
         world = World()
         world.furnish()
         for number in range(8):
-            world.apply(name=f"task-{number}")
+            world.apply(name=f"task-{number}", cron="rate(1 day)")  # no slot of it is known, and none missed
         world.start().work()
         before = len(world.trace.calls)
 
