@@ -733,6 +733,11 @@ class TestSeries:
             ("Launch", f"{NAME}-1", 0, "asks"),
         ]
 
+    def test_an_item_and_a_run_of_the_whole_slot_are_two(self) -> None:
+        whole = slot_run(**running(9))
+
+        assert steps(whole, *self.items({}), policy=FORBID) == [("End", f"{NAME}-0", "Skipped", "JobAlreadyActive")]
+
     def test_two_series_under_way_when_the_policy_came_wait_for_each_other_only_once(self) -> None:
         begun = {**failed(), **ended("Failed")}
         runs = [*self.items(begun, {}), *self.items(begun, {}, after=1)]
