@@ -53,6 +53,8 @@ def is_crowded(run: BackgroundTaskRun, scene: Scene, granted: Sequence[Backgroun
 
     It has had leave, so nobody else should; but the policy may be newer than the runs.
     """
+    if any(map(_is_executing, _siblings(run, scene))):
+        return True
     if scene.policy.concurrency == "Allow":
         return False
     return bool(granted) or any(_is_executing(one) for one in _others(run, scene))

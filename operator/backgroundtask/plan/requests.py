@@ -8,6 +8,7 @@ overrides are not in the record, as they are in its spec, which never changes.
 import hashlib
 import json
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
@@ -50,13 +51,9 @@ def record(
     now: datetime,
 ) -> LaunchRecord:
     """The launch as it is frozen. `uid` is the task's; `task_role_arn` is the role that the run's overrides name."""
-    is_the_schedules = number == 0 and is_awaited(run)
-    extras = Extras(
-        run=None if is_the_schedules else run.metadata.name,
-        run_uid=None if is_the_schedules else run.metadata.uid,
-        item=run.spec.item,
-        task_role=task_role_arn,
-    )
+    extras = Extras(item=run.spec.item, task_role=task_role_arn)
+    if number or not is_awaited(run):  # else it is the schedule's own launch, which knows no run
+        extras = replace(extras, run=run.metadata.name, run_uid=run.metadata.uid)
     sent = token(owner, run, number)
     request = run_task_request(
         owner=owner,
@@ -68,12 +65,8 @@ def record(
         execute_command=execute_command,
         extras=extras,
     )
-    return LaunchRecord(
-        number=number,
-        token=sent,
-        time=stamp(now),
-        request=json.dumps(request, sort_keys=True, separators=(",", ":")),
-    )
+    text = json.dumps(request, sort_keys=True, separators=(",", ":"))
+    return LaunchRecord(number=number, token=sent, time=stamp(now), request=text)
 
 
 def sendable(record: LaunchRecord, run: BackgroundTaskRun) -> dict[str, Any]:

@@ -710,6 +710,11 @@ class TestSeries:
 
         assert [step[1] for step in steps(*reversed(runs))] == [f"{NAME}-{index}" for index in range(11)]
 
+    def test_an_attempt_of_one_item_waits_for_another_item_that_runs_all_the_same(self) -> None:
+        items = self.items(failed(retryTime="2026-11-21T03:10:00Z"), running(9))
+
+        assert steps(*items, after=10) == [("Hold", f"{NAME}-0", "ConcurrencyForbidden")]
+
     def test_two_requests_have_two_series(self) -> None:
         runs = [asked_run(value, item="a", index=0) for value in ("one", "two")]
 
