@@ -67,22 +67,6 @@ def test_a_namespace_goes_while_its_tasks_run_and_their_events_are_under_way(wor
     assert operator.process.poll() is None
 
 
-def test_history_keeps_as_many_runs_as_the_limits_say(world: World, operator: Operator) -> None:
-    world.apply("pruned", cron="* * * * *", successfulRunsHistoryLimit=2)
-    world.ready("pruned")
-
-    for _ in range(4):
-        slot = world.status("pruned").get("lastScheduleTime")
-        world.next_slot()
-        eventually(lambda slot=slot: _last_success(world, "pruned", slot), "the next slot has succeeded")
-
-    eventually(lambda: len(world.runs("pruned")) == 2, "two runs are left")
-    kept = sorted(one["spec"]["scheduledTime"] for one in world.runs("pruned"))
-    assert kept[-1] == world.status("pruned")["lastScheduleTime"]
-    _suspend(world, "pruned")
-    assert operator.process.poll() is None
-
-
 def test_what_happened_while_the_operator_was_down_is_recorded_when_it_is_back(world: World) -> None:
     first = world.start_operator()
     world.apply("offline", cron="* * * * *")
@@ -178,12 +162,6 @@ def _is_running(world: World, task: str) -> bool:
 
 def _suspend(world: World, task: str) -> None:
     world.kubectl("patch", "bgt", task, "--type=merge", "-p", '{"spec": {"suspend": true}}')
-
-
-def _last_success(world: World, task: str, earlier: str | None) -> bool:
-    status = world.status(task)
-    last = status.get("lastScheduleTime")
-    return last is not None and last != earlier and not status["activeRuns"] and "lastSuccessfulTime" in status
 
 
 def _cluster(world: World) -> str:
