@@ -15,6 +15,7 @@ from backgroundtask.controller import metrics, run_metrics
 from backgroundtask.controller.context import Context, log
 from backgroundtask.controller.ecs_runs import EcsRuns
 from backgroundtask.controller.endings import await_launches, end_task, live
+from backgroundtask.controller.force import is_forced
 from backgroundtask.controller.keys import TaskKey, TemplateKey
 from backgroundtask.controller.ledger import Ledger, readable
 from backgroundtask.controller.orphans import Orphans
@@ -93,7 +94,7 @@ class Partings:
 
     def _end(self, raw: Mapping[str, Any], metadata: ObjectMeta, ledger: Ledger, ecs: EcsRuns) -> None:
         is_kept = read_task_parting(raw).deletion_policy != "Delete"
-        if not is_kept:
+        if not is_kept and not is_forced(metadata):
             await_launches(ledger.runs(), ecs, self._context.now())
         runs = ledger.runs()
         uses = frozenset(arn for run in runs if not has_ended(run) for arn in live(run))

@@ -32,6 +32,7 @@ from backgroundtask.controller.standing import grounds
 from backgroundtask.controller.statuses import write_status
 from backgroundtask.controller.tails import Looks, Tails
 from backgroundtask.controller.task_events import tell
+from backgroundtask.controller.unreadable import refuse_unreadable
 from backgroundtask.errors import Busy, Expected, Rejected
 from backgroundtask.kube.resource import RUNS, TASKS, Body, Ref
 from backgroundtask.plan.life import Decisions, Scene, decide
@@ -213,6 +214,8 @@ class TaskPass:
             self._parts.unheeded.tell(Ref(RUNS, self._key.namespace, run.metadata.name, run.metadata.uid), run.metadata)
             with self._apart():
                 end_run(self._context, run, self._ledger, self._ecs, heard.gone)
+        with self._apart():
+            refuse_unreadable(self._context, self._key)
         now, until = self._context.now(), moment(self._now().status.slots_accounted_until)
         with self._apart():
             due = prune(self._ledger, self._task.spec, self._notes.runs, now=now, accounted_until=until)

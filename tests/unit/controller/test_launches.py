@@ -181,6 +181,15 @@ class TestOnDemand:
 
         assert [one["taskDefinition"] for one in launched(idle)] == [good]
 
+    def test_a_run_that_cannot_be_read_fails_and_says_what_to_change(self, idle: World) -> None:
+        ask(idle, overrides={"cpu": "many"})
+
+        process(idle).work()
+
+        assert said(idle) == ("Failed", "InvalidSpec")
+        assert "spec.overrides.cpu" in status(idle)["message"]
+        assert launched(idle) == []
+
     def test_a_namespace_that_lost_its_template_runs_nothing(self, idle: World) -> None:
         idle.edit_template(namespaces=["others"])
         process(idle).work()
@@ -671,6 +680,17 @@ class TestDeletion:
         process(idle).work()
         assert idle.find(TASKS, "nightly") is not None
         idle.pass_time(600, step=10)
+
+        assert idle.find(TASKS, "nightly") is None
+
+    def test_unless_that_is_forced(self, idle: World) -> None:
+        idle.trace.fail_next("ecs.run", Busy("AwsUnreachable", "No answer."))
+        ask(idle)
+        process(idle).work()
+
+        idle.delete()
+        idle.annotate(force_orphan="true")
+        process(idle).work()
 
         assert idle.find(TASKS, "nightly") is None
 
