@@ -3,7 +3,8 @@
 `events` brings ECS' "Task State Change" (Amazon ECS Developer Guide, "Handling events"): at least once, in any order,
 without tags; the task it is for is told by its family and by two variables that the launch put into its overrides.
 `ticks` brings slots that the operator is to launch, and launches that EventBridge gave up: the request that Scheduler
-was to make, or the event of a rule. A dead letter means "look", never "missed". Whoever stored what is told answers it.
+was to make (SendMessage, where that was to bring a tick), or the event of a rule. A dead letter means "look", never
+"missed". Whoever stored what is told answers it.
 """
 
 import json
@@ -91,7 +92,8 @@ class Ticks:
     def _told(self, document: Mapping[str, Any]) -> tuple[TaskKey, Tick | GivenUp | None]:
         if document.get("detail-type") == SCHEDULED_EVENT:
             return self._of_rule(document)
-        return self._of_tick(document) if TICK in document else self._of_request(document)
+        said = _object(document["MessageBody"], "its MessageBody") if "MessageBody" in document else document
+        return self._of_tick(said) if TICK in said else self._of_request(said)
 
     def _of_tick(self, document: Mapping[str, Any]) -> tuple[TaskKey, Tick]:
         told = document[TICK]
@@ -150,10 +152,14 @@ def _environment(request: Mapping[str, Any]) -> dict[str, str]:
 
 
 def _document(message: Message) -> dict[str, Any]:
+    return _object(message.body, "its body")
+
+
+def _object(text: object, what: str) -> dict[str, Any]:
     try:
-        document = json.loads(message.body)
+        document = json.loads(str(text))
     except ValueError as error:
-        raise Malformed("its body is not JSON") from error
+        raise Malformed(f"{what} is not JSON") from error
     if not isinstance(document, dict):
-        raise Malformed("its body is not a JSON object")
+        raise Malformed(f"{what} is not a JSON object")
     return document

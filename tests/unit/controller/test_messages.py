@@ -176,6 +176,18 @@ class TestTicks:
         assert (type(said), said.identity) == (GivenUp, GivenUp(SLOT, "its-uid").identity)
         assert answered == []
 
+    def test_a_tick_that_scheduler_could_not_send_is_a_tick(self, world: World, answered: list[str]) -> None:
+        sent = json.dumps(tick(str(OWNER), "its-uid", "2026-11-22T03:00:00Z"))
+
+        self.take(
+            world, {"MessageBody": sent, "QueueUrl": "https://sqs/ticks"}, answered, ERROR_CODE="SQS.AccessDenied"
+        )
+
+        [said] = process(world).context.inbox.take_hints(KEY)
+        assert (type(said), said.identity) == (Tick, Tick(SLOT, "its-uid").identity)
+        assert process(world).told.reasons()[-1] == "FailedCreate"
+        assert answered == []
+
     @pytest.mark.parametrize(
         ("overrides", "why"),
         [
@@ -202,6 +214,10 @@ class TestTicks:
             ({"TaskDefinition": STRANGER}, "of another installation"),
             ({"TaskDefinition": ["x"]}, "no text"),
             ({TICK: "text"}, "a tick that is no object"),
+            ({"MessageBody": "text"}, "a message that is not JSON"),
+            ({"MessageBody": "[]"}, "a message that is no object"),
+            ({"MessageBody": "{}"}, "a message that is no tick"),
+            ({"MessageBody": {TICK: {}}}, "a message that is no text"),
             (tick("other/reports/nightly", "uid", "2026-11-22T03:00:00Z"), "a tick of another installation"),
             (tick("nobody", "uid", "2026-11-22T03:00:00Z"), "a tick that names no owner"),
             (tick(str(OWNER), "uid", "tomorrow"), "a tick that names no slot"),
