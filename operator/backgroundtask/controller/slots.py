@@ -101,8 +101,9 @@ class Slots:
             return Accounted(configured=configured, until=None)
         closes = fires != after
         changed = _changed(configured, began) if closes else began
-        if since is None or not fires:
-            return Accounted(configured=configured, until=changed.replace(microsecond=0))
+        if since is None or not fires:  # what fired before anybody kept account has its runs up to the last one
+            last = moment(task.status.last_schedule_time) if fires else None
+            return Accounted(configured=configured, until=last or changed.replace(microsecond=0))
         found = account(
             fires,
             since=since,

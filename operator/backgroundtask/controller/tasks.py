@@ -82,7 +82,12 @@ class Tasks:
             place = logs(self._context.owner(metadata), site.spec)
         policy = Policy.of(task.spec) if task.spec else Policy(suspended=read_task_parting(raw).suspend)
         # Of one that is being deleted the schedules end before anything else, unless it is paused.
-        terms = Terms(logs=place, policy=policy, creates=metadata.deletion_timestamp is None or is_paused)
+        terms = Terms(
+            logs=place,
+            policy=policy,
+            creates=metadata.deletion_timestamp is None or is_paused,
+            accounted_until=task.status.slots_accounted_until,
+        )
         return Ledger(self._context, metadata, terms, self._ends)
 
     def _part(self, key: TaskKey, raw: Mapping[str, Any], task: Subject, ledger: Ledger) -> None:

@@ -7,12 +7,12 @@ write these names: they are compared with runs that exist, and create none but a
 
 import re
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from backgroundtask.api.names import LAUNCH_LABEL, TRIGGER_LABEL
 from backgroundtask.api.phases import ENDS
 from backgroundtask.api.run import BackgroundTaskRun
-from backgroundtask.plan.moments import moment
+from backgroundtask.plan.moments import moment, stamp
 from backgroundtask.plan.names import run_name
 from backgroundtask.plan.outcome import Task
 
@@ -23,6 +23,7 @@ BY_ANNOTATION = "annotation"
 BY_HAND = "manual"
 """Value of the label `TRIGGER_LABEL`: somebody asked for the run at the command line, for one run an item if any."""
 
+_OF_ITS_SLOT = timedelta(hours=1)  # no schedule tries for longer
 _ITEM = re.compile(r"(?P<unit>.+)-(?P<index>0|[1-9][0-9]{0,2})")
 
 
@@ -53,6 +54,16 @@ def is_of(task: Task, run: BackgroundTaskRun, task_uid: str) -> bool:
         and said.name == run.metadata.name
         and said.uid in {None, run.metadata.uid}
     )
+
+
+def is_told_again(task: Task, slot: datetime, accounted_until: str | None) -> bool:
+    """Whether an ECS task whose slot has no run is one of long ago, whose run was pruned: it revives none.
+
+    Each slot up to `accounted_until` had its run. One that runs and was started much later is news all the same.
+    """
+    if accounted_until is None or stamp(slot) > accounted_until:
+        return False
+    return task.has_ended or task.created_at is None or task.created_at - slot < _OF_ITS_SLOT
 
 
 def has_ended(run: BackgroundTaskRun) -> bool:

@@ -403,6 +403,17 @@ class TestChanges:
 
 
 class TestTheCursor:
+    def test_of_a_task_of_a_time_without_one_it_begins_with_the_last_slot_that_was_seen(self, direct: World) -> None:
+        direct.tells(direct.fires(FIRST), "RUNNING")
+        status = {key: value for key, value in direct.status().items() if key != "slotsAccountedUntil"}
+        raw = direct.task()
+        direct.store.replace(TASKS, raw, {**raw, "status": status})
+
+        direct.start().work()
+        until(direct, 3600)
+
+        assert at(120) in phases(direct)
+
     def test_it_begins_with_the_schedule(self, direct: World) -> None:
         assert direct.status()["slotsAccountedUntil"] == at(0)
 
@@ -433,6 +444,41 @@ class TestTheCursor:
         world.tells(world.fires("2026-11-21T12:02:00Z"), "STOPPED", exit_code=0)
 
         assert list(phases(world)) == ["2026-11-21T12:02:00Z"]
+
+
+class TestPrunedRuns:
+    @pytest.fixture
+    def pruned(self) -> tuple[World, str]:
+        """A world whose task keeps no run, after one; and the ARN of its ECS task."""
+        world = made(successfulRunsHistoryLimit=0)
+        until(world, 61)
+        arn = world.fires(FIRST)
+        world.tells(arn, "STOPPED", exit_code=0)
+        world.pass_time(1)
+        assert world.runs() == []
+        world.start().work()
+        return world, arn
+
+    def test_an_event_that_is_told_again_after_a_restart_revives_none(self, pruned: tuple[World, str]) -> None:
+        world, arn = pruned
+
+        world.tells(arn, "STOPPED", exit_code=0)
+
+        assert world.runs() == []
+        assert world.account.messages(EVENTS) == []
+
+    def test_a_second_task_that_was_started_much_later_is_seen(self, pruned: tuple[World, str]) -> None:
+        world, arn = pruned
+        world.clock.advance(7200)
+        again = world.account.start_task(
+            world.revisions()[0],
+            {"BGT_TASK_UID": world.task()["metadata"]["uid"], "BGT_SCHEDULED_TIME": FIRST},
+        )
+
+        world.tells(again, "RUNNING")
+
+        assert arn != again
+        assert phases(world)[FIRST] == "Running"
 
 
 class TestForgottenTasks:
