@@ -12,7 +12,6 @@ from functools import partial
 
 from backgroundtask.api.names import PAUSED
 from backgroundtask.api.parsing import read_task_parting, read_task_status
-from backgroundtask.api.run import BackgroundTaskRun
 from backgroundtask.api.task_status import ActiveRun, TaskStatus
 from backgroundtask.controller import on_demand
 from backgroundtask.controller.admission import Admission
@@ -22,6 +21,7 @@ from backgroundtask.controller.ecs_runs import EcsRuns, Whose
 from backgroundtask.controller.endings import end_run
 from backgroundtask.controller.figures import FIGURES
 from backgroundtask.controller.force import Unheeded
+from backgroundtask.controller.holders import Holders
 from backgroundtask.controller.keys import TaskKey
 from backgroundtask.controller.launches import Launches, Party
 from backgroundtask.controller.ledger import Ledger
@@ -77,7 +77,7 @@ class TaskPass:
         self._accounted = Accounted(configured=Unchanged(), until=None)
         self._handled_run = task.status.last_handled_run_at
         self._decided_on: Body | None = None  # the task as it was when its runs were decided about
-        self._asked_for: set[str] = set()  # runs with leave that the cache does not know, as the API server was asked
+        self._holders = Holders(self._context, self._key, ledger)
         self._troubles: list[Expected] = []
 
     def bring_to_rest(self, refusal: Rejected | None) -> None:
@@ -141,30 +141,17 @@ class TaskPass:
         self._decided_on = self._same()
         if self._decided_on is None:
             return Decisions(steps=(), look_at=None)
-        holders = frozenset(one.name for one in read_task_status(self._decided_on).active)
+        holders = self._holders.of(read_task_status(self._decided_on))
         scene = Scene(
             now=self._context.now(),
             policy=self._ledger.terms.policy,
-            runs=self._known(holders),
+            runs=self._ledger.runs(),
             holders=holders,
             drained=self._context.drained(self._whose.template),
             given_up=heard.given_up,
             gone=heard.gone,
         )
         return decide(scene)
-
-    def _known(self, holders: frozenset[str]) -> list[BackgroundTaskRun]:
-        """All runs; one that has leave may be another process's, and on its way to our cache."""
-        runs = self._ledger.runs()
-        if self._ledger.terms.policy.concurrency == "Allow":
-            return runs
-        missing = holders - {run.metadata.name for run in runs} - self._asked_for
-        self._asked_for |= missing
-        for name in missing:
-            body = self._context.kube.get(RUNS, self._key.namespace, name)
-            if body is not None:
-                self._context.cache.put(RUNS, body)
-        return self._ledger.runs() if missing else runs
 
     def _grant(self, run: str) -> None:
         """Give a run leave, unless the task has changed since that was decided.
@@ -190,7 +177,8 @@ class TaskPass:
 
     def _write(self, raw: Body, before: TaskStatus) -> None:
         """Write the status that follows from `before`; `raw` is the task as the status is written on."""
-        task = replace(self._task, status=before.model_copy(update={"last_handled_run_at": self._handled_run}))
+        before = self._holders.heeded(before).model_copy(update={"last_handled_run_at": self._handled_run})
+        task = replace(self._task, status=before)
         runs = self._ledger.runs()
         after = task_status(task, self._accounted.configured, runs, now=self._context.now())
         after = self._accounted.noted(read_task_status(raw), after)

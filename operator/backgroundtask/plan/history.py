@@ -17,27 +17,30 @@ _REASON = re.compile("[A-Za-z]([A-Za-z0-9_,:]*[A-Za-z0-9_])?")  # metav1.Conditi
 
 
 def run_fields(before: TaskStatus, runs: Sequence[BackgroundTaskRun]) -> dict[str, object]:
-    """The members of a TaskStatus about its runs, but for `last_run`. `runs` are all that there are.
+    """The members of a TaskStatus about its runs, but for `last_run`. `runs` are all that are known.
 
     Active is what was launched, and what has leave to be: a run that waits is named in `before` already where it has.
+    One that is named there and not known keeps its leave: whoever proves that it is gone takes it away.
     """
-    leave = {one.name for one in before.active}
-    unended = (run for run in runs if run.status.phase not in ENDS)
-    active = sorted(
-        (run for run in unended if run.status.phase in _LAUNCHED or run.metadata.name in leave),
-        key=lambda run: run.metadata.name,
-    )
+    active = _active(before, runs)
     good = [run for run in runs if run.status.phase == "Succeeded"]
     bad = [run for run in runs if run.status.phase in ENDS - COMPLETE_ENDS]
     return {
-        "active": tuple(
-            ActiveRun(name=run.metadata.name, task_arn=run.status.task_arn) for run in active[:ACTIVE_SHOWN]
-        ),
+        "active": active[:ACTIVE_SHOWN],
         "active_runs": len(active),
         "last_schedule_time": _latest(before.last_schedule_time, (run.spec.scheduled_time for run in runs)),
         "last_successful_time": _latest(before.last_successful_time, (run.status.completion_time for run in good)),
         "last_failure_time": _latest(before.last_failure_time, (run.status.completion_time for run in bad)),
     }
+
+
+def _active(before: TaskStatus, runs: Sequence[BackgroundTaskRun]) -> tuple[ActiveRun, ...]:
+    known, leave = {run.metadata.name for run in runs}, {one.name for one in before.active}
+    unended = (run for run in runs if run.status.phase not in ENDS)
+    active = (run for run in unended if run.status.phase in _LAUNCHED or run.metadata.name in leave)
+    told = [ActiveRun(name=run.metadata.name, task_arn=run.status.task_arn) for run in active]
+    unseen = (one for one in before.active if one.name not in known)
+    return tuple(sorted((*told, *unseen), key=lambda one: one.name))
 
 
 def last_run(before: TaskStatus, runs: Iterable[BackgroundTaskRun]) -> LastRun | None:

@@ -491,6 +491,30 @@ class TestForbid:
         assert said(strict, "b") == ("Pending", "ConcurrencyForbidden")
         assert len(launched(strict)) == 1
 
+    def test_a_new_process_whose_cache_lags_takes_no_leave_away(self, strict: World) -> None:
+        ask(strict, "a")
+        process(strict).work()
+        ask(strict, "b")
+        strict.edit(image="example.com/report:2")
+
+        strict.start().context.cache._remove(RUNS, (NAMESPACE, "a"))  # noqa: SLF001 - a cache that lags
+        process(strict).work()
+
+        assert said(strict, "b") == ("Pending", "ConcurrencyForbidden")
+        assert len(launched(strict)) == 1
+
+    def test_nobody_waits_for_a_run_with_leave_that_was_deleted_while_nobody_looked(self, strict: World) -> None:
+        ask(strict, "a")
+        process(strict).work()
+        body = run(strict, "a")
+        ask(strict, "b")
+        held = {key: value for key, value in body["metadata"].items() if key != "finalizers"}
+        strict.store.delete(RUNS, strict.store.replace(RUNS, body, {**body, "metadata": held}))
+
+        strict.start().work()
+
+        assert said(strict, "b")[0] == "Launching"
+
     def test_a_crash_between_leave_and_launch_launches_once(self, strict: World) -> None:
         ask(strict, "a")
         ask(strict, "b")
