@@ -69,7 +69,8 @@ def _hidden(one: Difference) -> Difference:
 
 def _members(document: Mapping[str, Any]) -> dict[str, str]:
     """What a definition of ours can say, by path; each variable, secret, volume, mount and tag is one of its own."""
-    container: Mapping[str, Any] = next((one for one in document["containerDefinitions"] if one.get("name") == MAIN_CONTAINER), {})
+    containers = document["containerDefinitions"]
+    container: Mapping[str, Any] = next((one for one in containers if one.get("name") == MAIN_CONTAINER), {})
     options = container.get("logConfiguration", {}).get("options", {})
     tags = {one["key"]: one.get("value", "") for one in document.get("tags", ())}
     return {
