@@ -21,6 +21,8 @@ class Bug:
 
 _PLAN = "backgroundtask/plan"
 _CONTROLLER = "backgroundtask/controller"
+_LAUNCHES = "tests/unit/controller/test_launches.py"
+_TOLD = "tests/unit/controller/test_slots_told.py"
 
 BUGS = (
     Bug(
@@ -176,8 +178,8 @@ BUGS = (
     Bug(
         "lose-a-run-before-its-events-were-read",
         f"{_PLAN}/stops.py",
-        "    if since is None or not is_read_since(scene, since):\n",
-        "    if since is None:\n",
+        "    return is_missing(run, arn, scene.gone) and is_read_since(scene, scene.gone[arn])\n",
+        "    return is_missing(run, arn, scene.gone)\n",
         "tests/unit/plan/test_decisions.py::TestUnderWay::test_a_run_that_was_launched",
     ),
     Bug(
@@ -287,6 +289,132 @@ BUGS = (
         "            if self._unseen.has(group, name):\n",
         "            if False:\n",
         "tests/unit/aws_adapters/test_aws_unseen.py::test_a_schedule_that_was_just_made_is_waited_for",
+    ),
+    Bug(
+        "launch-without-leave",
+        f"{_CONTROLLER}/launches.py",
+        "        if step.needs_leave:\n",
+        "        if False:\n",
+        f"{_LAUNCHES}::TestForbid::test_leave_is_stored_before_the_launch",
+    ),
+    Bug(
+        "freeze-a-launch-after-it-was-made",
+        f"{_CONTROLLER}/launches.py",
+        "        run = self._ledger.status(run, frozen(run, launch, now))\n",
+        "        self._context.cloud(grounds.site).ecs.run(__import__('json').loads(launch.request))\n"
+        "        run = self._ledger.status(run, frozen(run, launch, now))\n",
+        f"{_LAUNCHES}::TestOnDemand::test_a_run_that_somebody_makes_is_held_frozen_and_launched_in_this_order",
+    ),
+    Bug(
+        "launch-again-with-the-token-of-the-first-time",
+        f"{_PLAN}/requests.py",
+        'again = f".{number}" if number else ""',
+        'again = ""',
+        "tests/unit/plan/test_launch_requests.py::test_two_launches_share_no_token",
+    ),
+    Bug(
+        "repeat-a-launch-whose-token-ecs-has-forgotten",
+        f"{_PLAN}/launching.py",
+        "_TOKEN_KNOWN = timedelta(minutes=50)",
+        "_TOKEN_KNOWN = timedelta(minutes=90)",
+        "tests/unit/plan/test_decisions.py::TestUnderWay::test_a_run_that_was_launched",
+    ),
+    Bug(
+        "forbid-beside-runs-of-schedules-only",
+        f"{_PLAN}/leave.py",
+        "        if unit_of(one) != unit\n        and one.status.phase not in ENDS\n",
+        "        if unit_of(one) != unit\n        and one.metadata.owner_references\n"
+        "        and one.status.phase not in ENDS\n",
+        f"{_LAUNCHES}::TestForbid::test_of_two_that_are_asked_for_one_waits_for_the_end_of_the_other",
+    ),
+    Bug(
+        "launch-what-was-cancelled",
+        f"{_PLAN}/stops.py",
+        "    if run.spec.cancel:\n",
+        "    if run.spec.cancel and is_launched(run):\n",
+        "tests/unit/plan/test_decision_laws.py::test_nothing_is_launched_that_is_over_stopped_too_late_or_suspended",
+    ),
+    Bug(
+        "launch-a-slot-after-its-deadline",
+        f"{_PLAN}/lateness.py",
+        "    if until is not None and scene.now >= until:\n",
+        "    if False:\n",
+        "tests/unit/plan/test_decision_laws.py::test_nothing_is_launched_that_is_over_stopped_too_late_or_suspended",
+    ),
+    Bug(
+        "answer-a-tick-before-its-run-is-there",
+        f"{_CONTROLLER}/slots.py",
+        "        try:\n            self._heed(hint, one)\n",
+        "        hint.stored()\n        try:\n            self._heed(hint, one)\n",
+        f"{_TOLD}::TestTicks::test_a_tick_is_not_answered_before_its_run_is_there",
+    ),
+    Bug(
+        "count-refused-launches-against-the-backoff-limit",
+        f"{_PLAN}/transitions.py",
+        "launch_failures=failures, retry_time=retry_time)",
+        "launch_failures=failures, failed_attempts=failures, retry_time=retry_time)",
+        f"{_LAUNCHES}::TestUnknownAnswers::"
+        "test_a_launch_that_was_refused_is_made_again_with_a_new_token_and_counts_no_failure",
+    ),
+    Bug(
+        "keep-the-younger-of-two-tasks",
+        f"{_PLAN}/attempts.py",
+        'task.arn) > (than.launch_time or "", than.task_arn or "")',
+        'task.arn) < (than.launch_time or "", than.task_arn or "")',
+        "tests/unit/controller/test_second_tasks.py::"
+        "test_the_younger_one_is_stopped_and_the_run_ends_as_the_older_one_does",
+    ),
+    Bug(
+        "move-the-cursor-over-a-slot-without-a-run",
+        f"{_PLAN}/slots.py",
+        "        until = slot.time if is_whole else until\n",
+        "        until = slot.time\n",
+        "tests/unit/plan/test_slot_accounts.py::TestAccount::"
+        "test_the_cursor_passes_slots_that_have_their_run_and_stops_before_one_that_has_none",
+    ),
+    Bug(
+        "launch-a-slot-late-without-looking-for-its-task",
+        f"{_PLAN}/launching.py",
+        "    return Next((Search(run=run, otherwise=step) if is_awaited(run) else step,), look)\n",
+        "    return Next((step,), look)\n",
+        f"{_TOLD}::TestNobodyTold::test_a_task_that_scheduler_started_though_no_event_told_is_found_and_not_doubled",
+    ),
+    Bug(
+        "call-a-slot-missed-with-its-events-unread",
+        f"{_PLAN}/launching.py",
+        "    if not is_awaited(run) or is_read_since(",
+        "    if True or is_read_since(",
+        f"{_TOLD}::TestNobodyTold::test_nothing_is_missed_before_the_events_were_read_that_may_say_otherwise",
+    ),
+    Bug(
+        "store-the-values-of-overrides",
+        f"{_PLAN}/requests.py",
+        "    text = json.dumps(request, sort_keys=True",
+        "    for one in run.spec.overrides.env if run.spec.overrides else ():\n"
+        '        request["overrides"]["containerOverrides"][0]["environment"].append(one.model_dump())\n'
+        "    text = json.dumps(request, sort_keys=True",
+        "tests/unit/plan/test_launch_requests.py::test_overrides_are_sent_and_not_stored",
+    ),
+    Bug(
+        "let-a-run-go-whose-launch-nobody-knows",
+        f"{_CONTROLLER}/endings.py",
+        "    return asked is None or now - asked >= _SHOWN_BY\n",
+        "    return True\n",
+        f"{_LAUNCHES}::TestDeletion::test_one_that_started_nothing_goes_when_ecs_would_show_it",
+    ),
+    Bug(
+        "handle-a-request-before-its-run-is-there",
+        f"{_CONTROLLER}/task_pass.py",
+        "            self._handled_run = on_demand.answer(",
+        "            self._handled_run = self._task.run_request\n            self._handled_run = on_demand.answer(",
+        f"{_LAUNCHES}::TestAnnotation::test_the_value_is_handled_only_after_its_run_is_there",
+    ),
+    Bug(
+        "give-a-place-to-whoever-asks-first",
+        f"{_CONTROLLER}/admission.py",
+        "            if turn not in line.next():\n",
+        "            if not line.free:\n",
+        f"{_LAUNCHES}::TestLimit::test_the_order_survives_the_process",
     ),
 )
 """All of them."""

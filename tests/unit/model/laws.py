@@ -13,7 +13,7 @@ from itertools import pairwise, takewhile
 from typing import Any
 
 from backgroundtask.api.names import FINALIZER
-from backgroundtask.api.phases import ENDS
+from backgroundtask.api.phases import COMPLETE_ENDS, ENDS
 from backgroundtask.kube.resource import RUNS, TASKS, Body, Resource
 from backgroundtask.plan.names import Owner
 from backgroundtask.plan.scheduler import from_scheduler
@@ -38,6 +38,8 @@ class Chronicle:
     runs: dict[str, list[dict[str, Any]]] = field(default_factory=dict)  # UID -> statuses, oldest first
     recorded: set[tuple[str, bool]] = field(default_factory=set)  # ARN of an ECS task, and whether as ended
     observed: dict[str, list[int]] = field(default_factory=dict)  # UID -> observedGeneration
+    names: set[str] = field(default_factory=set)  # of runs
+    accounted: dict[str, str] = field(default_factory=dict)  # UID of a task -> the furthest cursor
     uids: dict[str, str] = field(default_factory=dict)  # UID of each BackgroundTask there ever was -> its name
     oversized: list[str] = field(default_factory=list)
 
@@ -50,7 +52,9 @@ class Chronicle:
             self.observed.setdefault(uid, []).append(status.get("observedGeneration", -1))
         if resource == TASKS:
             self.uids[uid] = body["metadata"]["name"]
+            self.accounted[uid] = max(self.accounted.get(uid, ""), status.get("slotsAccountedUntil") or "")
         if resource == RUNS and event != "DELETED":
+            self.names.add(body["metadata"]["name"])
             self.runs.setdefault(uid, []).append(status)
             self._record(status)
 
@@ -68,6 +72,7 @@ class Sent:
     arn: str
     uid: str
     is_end: bool
+    run: str | None = None  # UID of the run that it names
 
 
 def i1_no_slot_has_two_tasks(world: World) -> None:
@@ -90,13 +95,13 @@ def i2_what_is_deleted_leaves_nothing(world: World, chronicle: Chronicle, retain
 
 
 def i3_every_end_is_recorded(world: World, chronicle: Chronicle) -> None:
-    """At rest each ECS task that ended has ended in the run of its slot, of an object that is there."""
+    """At rest each ECS task that ended has ended in its run, if that is there, or in that of its slot."""
     ended = (arn for arn, one in world.account.tasks.items() if one["lastStatus"] == "STOPPED")
     assert not {arn for arn in ended if _is_of_one_alive(world, arn)} - _arns(chronicle, is_end=True)
 
 
 def i4_every_slot_that_started_is_recorded(world: World, chronicle: Chronicle) -> None:
-    """At rest each ECS task that was started for a slot stands in the run of that slot, of an object that is there."""
+    """At rest each ECS task that was started stands in its run, if that is there, or in that of its slot."""
     assert not {arn for arn in world.account.tasks if _is_of_one_alive(world, arn)} - _arns(chronicle, is_end=False)
 
 
@@ -136,8 +141,9 @@ def i8_a_message_is_deleted_after_its_effect(world: World, chronicle: Chronicle,
     staying = {
         body["metadata"]["uid"] for body in world.store.all(TASKS) if "deletionTimestamp" not in body["metadata"]
     }
+    runs = {run["metadata"]["uid"] for run in world.runs()}
     for event in sent:
-        if event.message not in kept and event.uid in staying:
+        if event.message not in kept and event.uid in staying and (event.run is None or event.run in runs):
             assert (event.arn, event.is_end) in chronicle.recorded, event
 
 
@@ -156,8 +162,8 @@ def i11_a_failure_is_no_absence(world: World) -> None:
 
 
 def i13_env_values_are_told_to_nobody(world: World, told: list[str]) -> None:
-    """A value of env stands in the spec and in the task definition: in no status, Event, log line or schedule."""
-    bodies = [*world.store.all(RUNS), *({**body, "spec": {}} for body in world.store.all(TASKS))]
+    """A value of env stands in specs, in definitions and in what ECS is sent: in no status, Event, log or schedule."""
+    bodies = [{**body, "spec": {}} for kind in (RUNS, TASKS) for body in world.store.all(kind)]
     schedules = [kept for kept, _ in world.account.schedules.values()]
     assert not [text for text in map(str, (*bodies, *schedules, *told)) if CANARY in text]
 
@@ -166,15 +172,20 @@ def i15_state_is_bounded(world: World, chronicle: Chronicle) -> None:
     """No object grows beyond 256 KiB, and at rest no history is longer than its task allows."""
     assert chronicle.oversized == []
     for body in world.store.all(TASKS):
-        ended = [run["status"]["phase"] for run in runs_of(world, body) if run["status"].get("phase") in ENDS]
-        assert ended.count("Succeeded") <= body["spec"]["successfulRunsHistoryLimit"]
-        assert len(ended) - ended.count("Succeeded") <= body["spec"]["failedRunsHistoryLimit"]
+        until = body["status"].get("slotsAccountedUntil") or ""
+        kept = (run for run in runs_of(world, body) if (run["spec"].get("scheduledTime") or "") <= until)
+        ended = [run["status"]["phase"] for run in kept if run["status"].get("phase") in ENDS]
+        good = sum(phase in COMPLETE_ENDS for phase in ended)
+        assert good <= body["spec"]["successfulRunsHistoryLimit"]
+        assert len(ended) - good <= body["spec"]["failedRunsHistoryLimit"]
 
 
 def runs_of(world: World, task: Body) -> list[Body]:
     """The runs that a task controls."""
     uid = task["metadata"]["uid"]
-    return [one for one in world.runs() if uid in {owner["uid"] for owner in one["metadata"]["ownerReferences"]}]
+    return [
+        one for one in world.runs() if uid in {owner["uid"] for owner in one["metadata"].get("ownerReferences", ())}
+    ]
 
 
 def held_runs_have_not_ended(world: World) -> None:
@@ -213,18 +224,21 @@ def _owner_in(family: str) -> str:
     return str(Owner(installation, namespace, name))
 
 
-def _environment(task: dict[str, Any]) -> dict[str, str]:
+def environment(task: dict[str, Any]) -> dict[str, str]:
+    """What the container of an ECS task is told."""
     [override] = task["overrides"]["containerOverrides"]
     return {one["name"]: one["value"] for one in override["environment"]}
 
 
 def _uid(task: dict[str, Any]) -> str:
-    return _environment(task)["BGT_TASK_UID"]
+    return environment(task)["BGT_TASK_UID"]
 
 
 def _is_of_one_alive(world: World, arn: str) -> bool:
-    alive = {body["metadata"]["uid"] for body in world.store.all(TASKS)}
-    return _uid(world.account.tasks[arn]) in alive
+    told = environment(world.account.tasks[arn])
+    run, alive = told.get("BGT_RUN_UID"), {body["metadata"]["uid"] for body in world.store.all(TASKS)}
+    runs = {body["metadata"]["uid"] for body in world.runs()}
+    return told["BGT_TASK_UID"] in alive and (run is None or run in runs)
 
 
 def _arns(chronicle: Chronicle, *, is_end: bool) -> set[str]:
@@ -232,7 +246,7 @@ def _arns(chronicle: Chronicle, *, is_end: bool) -> set[str]:
 
 
 def _slot(task: dict[str, Any]) -> tuple[str, str]:
-    return _uid(task), _environment(task)["BGT_SCHEDULED_TIME"]
+    return _uid(task), environment(task)["BGT_SCHEDULED_TIME"]
 
 
 def _may_follow(before: dict[str, Any], after: dict[str, Any]) -> bool:
