@@ -34,7 +34,7 @@ class _Memory:
     """What was heard of a task's runs and is not settled yet. A process that forgets it waits for longer."""
 
     given_up: set[str] = field(default_factory=set)  # names of runs
-    gone: dict[str, datetime] = field(default_factory=dict)  # ARNs of ECS tasks, and since when
+    gone: dict[str, datetime] = field(default_factory=dict)  # ARNs of ECS tasks, and when last MISSING
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +52,7 @@ class Heard:
     """What was told of a task's runs, for whoever decides about them; `trouble` is why something is told again."""
 
     given_up: frozenset[str]  # names of runs that their schedule no longer tries to launch
-    gone: Mapping[str, datetime]  # ARNs of tasks that ECS calls MISSING, and since when
+    gone: Mapping[str, datetime]  # ARNs of tasks that ECS calls MISSING, and when it last did
     trouble: Expected | None
 
 
@@ -150,7 +150,7 @@ class Slots:
 
     def _heed(self, hint: Hint, one: _Pass) -> None:
         if isinstance(hint, Gone):
-            one.memory.gone.setdefault(hint.arn, self._context.now())
+            one.memory.gone[hint.arn] = self._context.now()
             return
         task, slot = one.task, Slot(hint.slot, isinstance(hint, Tick))
         is_known = hint.uid == task.metadata.uid and has_runs(self._context, task.metadata, task.spec, hint.slot)

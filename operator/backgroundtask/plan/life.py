@@ -27,7 +27,7 @@ from backgroundtask.plan.scene import (
     Stop,
     StopReason,
 )
-from backgroundtask.plan.stops import MOMENT, deadline_of, is_gone, of_strays, stop, why_to_stop
+from backgroundtask.plan.stops import MOMENT, deadline_of, is_gone, is_missing, of_strays, stop, why_to_stop
 
 __all__ = [
     "Decisions",
@@ -96,7 +96,7 @@ def _go_on(run: BackgroundTaskRun, scene: Scene, granted: Sequence[BackgroundTas
 
 def _of_task(run: BackgroundTaskRun, arn: str, scene: Scene) -> Next:
     """Its ECS task goes on, unless ECS does not know it any more."""
-    if arn not in scene.gone:
+    if not is_missing(run, arn, scene.gone):
         return Next()
     if not is_gone(run, arn, scene):
         return Next((), scene.now + MOMENT)

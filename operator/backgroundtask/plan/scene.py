@@ -46,7 +46,7 @@ class Scene:
     holders: frozenset[str] = frozenset()  # names in the stored status.active of the task: these have leave
     drained: datetime | None = None  # what AWS told before was read from the queue of events
     given_up: frozenset[str] = frozenset()  # names of slot runs that the schedule no longer tries to launch
-    gone: Mapping[str, datetime] = field(default_factory=dict)  # ARNs of tasks that ECS calls MISSING, and since when
+    gone: Mapping[str, datetime] = field(default_factory=dict)  # ARNs of tasks, and when ECS last said MISSING
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -4,6 +4,7 @@ The intent is stored before ECS is asked; the end of the ECS task ends the run (
 ECS has forgotten it, the run ends by itself.
 """
 
+from collections.abc import Mapping
 from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Final
@@ -28,7 +29,7 @@ MOMENT: Final = timedelta(seconds=30)
 """Time until what takes a moment is looked at again."""
 _SHOWN = timedelta(minutes=5)  # ECS shows a task by then that it has started
 _STOPPING = timedelta(minutes=3)  # a task that was asked to stop has had its two minutes by then
-_MISSING = timedelta(minutes=10)  # a younger task may be MISSING because ECS does not show it yet
+_MISSING = timedelta(minutes=10)  # a task that is asked for sooner may be MISSING because ECS does not show it yet
 
 
 def why_to_stop(run: BackgroundTaskRun, scene: Scene) -> Reason | None:
@@ -81,12 +82,14 @@ def asked_at(run: BackgroundTaskRun, scene: Scene) -> datetime:
 
 def is_gone(run: BackgroundTaskRun, arn: str, scene: Scene) -> bool:
     """Whether a task that counts is one that ECS has forgotten, with nothing left to be read of it."""
-    since = scene.gone.get(arn)
+    return is_missing(run, arn, scene.gone) and is_read_since(scene, scene.gone[arn])
+
+
+def is_missing(run: BackgroundTaskRun, arn: str, gone: Mapping[str, datetime]) -> bool:
+    """Whether ECS has forgotten a task of the run: `gone` tells when it was last said to be MISSING."""
     attempt = attempt_of(run.status, arn)
     launched = moment(attempt.launch_time) if attempt else None
-    if since is None or not is_read_since(scene, since):
-        return False
-    return launched is None or scene.now >= launched + _MISSING
+    return arn in gone and (launched is None or gone[arn] >= launched + _MISSING)
 
 
 def of_strays(run: BackgroundTaskRun) -> Next:

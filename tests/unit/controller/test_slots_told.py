@@ -504,6 +504,19 @@ class TestForgottenTasks:
         run = next(run for run in direct.runs() if run["spec"]["scheduledTime"] == FIRST)
         assert (run["status"]["phase"], run["status"]["taskArn"]) == ("Lost", forgotten)
 
+    def test_one_that_ecs_did_not_show_yet_goes_on(self, direct: World) -> None:
+        arn = direct.fires(FIRST)
+        direct.tells(arn, "RUNNING")
+        shown = direct.account.tasks.pop(arn)
+        direct.pass_time(596)
+        direct.account.tasks[arn] = shown
+
+        for _ in range(20):
+            direct.pass_time(60)
+            process(direct).read_queues()
+
+        assert phases(direct)[FIRST] == "Running"
+
     def test_one_whose_end_was_told_has_that_end(self, direct: World, forgotten: str) -> None:
         detail = {
             "taskArn": forgotten,

@@ -352,6 +352,14 @@ class TestUnderWay:
             (
                 running(),
                 {},
+                30,
+                {"gone": {arn(1): at(9)}, "drained": at(30)},
+                [],
+                "ECS was asked when it may not have shown it yet",
+            ),
+            (
+                running(),
+                {},
                 11,
                 {"gone": {arn(1): at(11)}, "drained": at(10)},
                 [],
