@@ -8,6 +8,7 @@ the 0 of a container that AWS or a person stopped, since many exit so on SIGTERM
 from dataclasses import dataclass
 from datetime import datetime
 
+from backgroundtask.api.names import RUN_KIND, TASK_KIND
 from backgroundtask.api.phases import Phase
 
 _TEXT_LENGTH = 512
@@ -59,6 +60,7 @@ _ADVICE = {  # what a person checks first
     "InfrastructureFailed": "The machine under it failed, and no fault of the container is known.",
     "ExitCodeMissing": "Without an exit code it does not count as success.",
 }
+_BY_US = (f"{RUN_KIND} ", f"{TASK_KIND} ")  # so begins what the operator says to StopTask: who, and why
 _STOPPED_BY = {
     "UserInitiated": "Somebody called StopTask: CloudTrail tells who.",
     "ServiceSchedulerInitiated": "ECS stopped it.",
@@ -154,7 +156,8 @@ def _failure(task: Task) -> str:
 def _message(task: Task, reason: str) -> str:
     """What happened, what AWS said of it, and what to look at."""
     said = plain(": ".join(filter(None, (task.stopped_reason, task.container_reason))))
-    advice = _ADVICE.get(reason) or _STOPPED_BY.get(task.stop_code or "")
+    stopped_by = "" if task.stopped_reason.startswith(_BY_US) else _STOPPED_BY.get(task.stop_code or "")
+    advice = _ADVICE.get(reason) or stopped_by
     what = f"{_event(task)}: {said}" if said else f"{_event(task)}."
     return f"{what.rstrip('.')}. {advice}" if advice else what
 

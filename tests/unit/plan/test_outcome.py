@@ -293,6 +293,22 @@ def test_a_container_that_exited_did_start_whatever_else_is_said(words: str) -> 
             "The container exited with code 143: Task stopped by user. Somebody called StopTask: CloudTrail tells who.",
         ),
         (
+            {
+                "exit_code": 143,
+                "stop_code": "UserInitiated",
+                "stopped_reason": "BackgroundTaskRun reports/nightly-1 is stopped: Cancelled",
+            },
+            "The container exited with code 143: BackgroundTaskRun reports/nightly-1 is stopped: Cancelled",
+        ),
+        (
+            {
+                "exit_code": 143,
+                "stop_code": "UserInitiated",
+                "stopped_reason": "BackgroundTask reports/nightly was deleted",
+            },
+            "The container exited with code 143: BackgroundTask reports/nightly was deleted",
+        ),
+        (
             {"exit_code": 143, "stop_code": "ServiceSchedulerInitiated"},
             "The container exited with code 143. ECS stopped it.",
         ),
