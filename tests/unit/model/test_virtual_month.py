@@ -164,7 +164,11 @@ class Month:
         exit_code = self.chance.choice([0, 0, 1]) if status == "STOPPED" else None
         self.draw_event(event(self.world.account.move(arn, status, exit_code=exit_code)))
         if status == "STOPPED":
-            self.after(1.5 * HOURS, lambda: self.world.account.tasks.pop(arn, None))
+            self.after(1.5 * HOURS, partial(self.forget, arn))
+
+    def forget(self, arn: str) -> None:
+        """ECS shows no task of long ago."""
+        self.world.account.tasks.pop(arn, None)
 
     def draw_event(self, body: str) -> None:
         fate = self.chance.random()
