@@ -22,6 +22,7 @@ from backgroundtask.errors import Busy, Paced
 from backgroundtask.kube.resource import RUNS, TASKS, Ref
 from backgroundtask.plan.identity import has_ended
 from backgroundtask.plan.moments import moment
+from backgroundtask.plan.transitions import answered
 
 _SHOWN_BY = timedelta(minutes=5)
 """By then ECS lists what a launch has started: its reads lag by seconds (Amazon ECS API, RunTask)."""
@@ -54,7 +55,7 @@ def end_task(context: Context, raw: Mapping[str, Any], metadata: ObjectMeta, use
 def end_run(
     context: Context, run: BackgroundTaskRun, ledger: Ledger, ecs: EcsRuns, gone: Mapping[str, datetime]
 ) -> None:
-    """Let go of a run that has ended; of one that is being deleted end the ECS tasks first.
+    """Answer and let go of a run that has ended; of one that is being deleted end the ECS tasks first.
 
     `gone` are ARNs of tasks that ECS calls MISSING.
 
@@ -62,7 +63,7 @@ def end_run(
         Expected: AWS, or what is needed to ask it, is in the way; not where the end is forced.
     """
     if has_ended(run):
-        ledger.let_go(run)
+        ledger.let_go(ledger.status(run, answered(run)) or run)
         return
     if run.metadata.deletion_timestamp is None:
         return

@@ -109,6 +109,18 @@ def ended(run: BackgroundTaskRun, phase: EndPhase, reason: str, message: str, no
     return _said(run, seen, now, completion_time=stamp(now), retry_time=None)
 
 
+def answered(run: BackgroundTaskRun) -> RunStatus:
+    """What can still be asked of a run that has ended changes nothing, and that is an answer, too.
+
+    kubectl wait takes no condition for one that was observed before the last change of the spec.
+    """
+    generation, status = run.metadata.generation, run.status
+    if status.phase not in ENDS or status.observed_generation == generation:
+        return status
+    told = tuple(one.model_copy(update={"observed_generation": generation}) for one in status.conditions)
+    return status.model_copy(update={"observed_generation": generation, "conditions": told})
+
+
 def forgotten(run: BackgroundTaskRun, task_arn: str, now: datetime) -> RunStatus:
     """ECS no longer knows a task that does not count (`attempts.strays`): there is nothing left to stop."""
     attempts = tuple(

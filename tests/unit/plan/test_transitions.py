@@ -159,6 +159,25 @@ def test_an_end_is_not_ended_again(phase: str) -> None:
     assert STEPS["ended"](run) is run.status
 
 
+@pytest.mark.parametrize("phase", sorted(ENDS))
+def test_an_end_answers_a_change_of_the_spec_that_comes_after_it(phase: Any) -> None:
+    run = slot_run()
+    end = transitions.ended(run, phase, "Because", "It is over.", NOW)
+    changed = run.metadata.model_copy(update={"generation": 2})
+
+    status = transitions.answered(run.model_copy(update={"status": end, "metadata": changed}))
+
+    assert {status.observed_generation, *(one.observed_generation for one in status.conditions)} == {2}
+    assert (status.phase, status.reason, status.completion_time) == (phase, "Because", end.completion_time)
+    assert transitions.answered(run.model_copy(update={"status": status, "metadata": changed})) is status
+
+
+def test_what_has_not_ended_is_answered_by_what_is_done() -> None:
+    run = slot_run(**running())
+
+    assert transitions.answered(run) is run.status
+
+
 @pytest.mark.parametrize(
     ("reason", "phase"), [("Cancelled", "Cancelled"), ("Replaced", "Cancelled"), ("DeadlineExceeded", "Failed")]
 )
