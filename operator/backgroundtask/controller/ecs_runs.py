@@ -17,6 +17,7 @@ from backgroundtask.controller.ledger import Ledger
 from backgroundtask.controller.memory import RunMemory
 from backgroundtask.errors import Blocked, Busy, Rejected
 from backgroundtask.plan.identity import is_of
+from backgroundtask.plan.merging import merged
 from backgroundtask.plan.outcome import Task
 from backgroundtask.plan.requests import sendable
 from backgroundtask.plan.transitions import ended, forgotten, refused, started
@@ -62,7 +63,7 @@ class EcsRuns:
             launched = NotStarted(refusal.reason, refusal.message, is_transient=True)
         match launched:
             case Started(task):
-                self._write(run, started(run, task.arn, now))
+                self._write(run, self._begun(run, task))
             case Known(arns):
                 self._adopt(run, arns)
             case NotStarted(reason, message, is_transient):
@@ -70,6 +71,12 @@ class EcsRuns:
                 self._write(run, after if is_transient else ended(run, "Failed", reason, message, now))
             case _:
                 assert_never(launched)
+
+    def _begun(self, run: BackgroundTaskRun, task: Task) -> RunStatus:
+        """The status after ECS has said that the frozen launch started this task, with all that it says of it."""
+        now, terms = self._context.now(), self._ledger.terms
+        begun = run.model_copy(update={"status": started(run, task.arn, now)})
+        return merged(begun, task, logs=terms.logs, policy=terms.policy, now=now)
 
     def adopt(self, run: BackgroundTaskRun) -> bool:
         """Look for ECS tasks of the run of which it does not tell yet, and record them; whether there are any."""

@@ -85,6 +85,16 @@ class TestOnDemand:
         assert status(idle)["taskArn"] == status(idle)["launch"]["taskArn"]
         assert status(idle)["taskArn"] in idle.account.tasks
 
+    def test_what_ecs_answers_is_written_at_once_and_the_first_events_are_no_news(self, idle: World) -> None:
+        ask(idle)
+        process(idle).work()
+        told, mark = status(idle), len(idle.trace.writes)
+
+        idle.tells(told["taskArn"], "PENDING")
+
+        assert (told["taskDefinitionArn"], bool(told["logs"]["stream"])) == (idle.revisions()[0], True)
+        assert idle.trace.since(mark) == ["queues.delete"]
+
     def test_the_ecs_task_knows_its_run(self, idle: World) -> None:
         ask(idle)
         process(idle).work()
@@ -414,6 +424,40 @@ class TestUnknownAnswers:
         process(idle).work()
 
         assert said(idle) == ("Failed", "InvalidLaunch")
+
+    @pytest.mark.parametrize(
+        ("overrides", "less", "reason"),
+        [
+            ({}, {"namespaces": []}, "NamespaceNotAllowed"),
+            ({"taskRole": "reader"}, {"taskRoles": {}}, "RightRevoked"),
+            ({"cpu": 512, "memory": 1024}, {"limits": {"cpu": 256}}, "LimitExceeded"),
+            ({}, {"images": ["somebody/else:*"]}, "RightRevoked"),
+        ],
+    )
+    def test_a_launch_without_an_answer_is_not_repeated_once_it_is_no_longer_allowed(
+        self, idle: World, overrides: dict[str, Any], less: dict[str, Any], reason: str
+    ) -> None:
+        idle.trace.fail_next("ecs.run", Busy("AwsUnreachable", "AWS does not answer."))
+        ask(idle, overrides=overrides)
+        process(idle).work()
+        idle.edit_template(**less)
+
+        idle.pass_time(240, step=10)
+        assert said(idle)[0] == "Launching"
+        idle.pass_time(120, step=10)
+
+        assert said(idle) == ("Failed", reason)
+        assert idle.account.tasks == {}
+
+    def test_what_it_has_started_all_the_same_is_found(self, idle: World) -> None:
+        idle.trace.fail_next("ecs.run", Busy("AwsUnreachable", "AWS does not answer."), after_effect=True)
+        ask(idle)
+        process(idle).work()
+        idle.edit_template(namespaces=[])
+
+        idle.pass_time(60, step=10)
+
+        assert status(idle)["taskArn"] in idle.account.tasks
 
     def test_a_run_that_changed_while_it_was_decided_about_is_decided_about_again(self, idle: World) -> None:
         def meddle(moment: str, call: Call) -> None:
