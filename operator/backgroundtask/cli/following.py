@@ -57,7 +57,7 @@ class Following:
         while True:
             run = self._look(name, run) or run
             if run is not None:
-                news = f"{name}: {run.status.phase or 'Pending'}{_why(run)}"
+                news = _news(run)
                 if run.status.phase not in ENDS and news != told:
                     say(news)
                 told = news
@@ -107,6 +107,13 @@ def exit_code(run: BackgroundTaskRun) -> int:
     if run.status.phase == "Succeeded":
         return 0
     return run.status.exit_code or FAILED
+
+
+def _news(run: BackgroundTaskRun) -> str:
+    """Where a run stands, in a line: what is not plain from its phase is explained."""
+    status, why = run.status, _why(run)
+    said = f": {status.message}" if why and status.message else ""
+    return f"{run.metadata.name}: {status.phase or 'Pending'}{why}{said}"
 
 
 def summary(run: BackgroundTaskRun) -> str:

@@ -78,6 +78,19 @@ def test_a_new_reason_is_told_though_the_phase_is_the_same(bgt: Person) -> None:
     assert told.err.splitlines()[:2] == ["nightly-1: Running", "nightly-1: Running (BackoffRetry)"]
 
 
+def test_what_a_run_waits_for_is_told_and_told_anew_when_it_changes(bgt: Person) -> None:
+    waits = {"phase": "Pending", "reason": "ConcurrencyForbidden"}
+    bgt.has_run("nightly-1", **waits, message="It waits for the end of nightly-0.")
+    bgt.meanwhile(lambda: None, bgt.tell("nightly-1", message="It waits for the end of other."), bgt.ends("nightly-1"))
+
+    told = bgt("wait", "nightly-1")
+
+    assert told.err.splitlines()[:2] == [
+        "nightly-1: Pending (ConcurrencyForbidden): It waits for the end of nightly-0.",
+        "nightly-1: Pending (ConcurrencyForbidden): It waits for the end of other.",
+    ]
+
+
 def test_ctrl_c_ends_the_waiting_and_not_the_run(bgt: Person) -> None:
     bgt.has_run("nightly-1", phase="Running")
 
