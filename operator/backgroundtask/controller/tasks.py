@@ -94,6 +94,7 @@ class Tasks:
         """The object is being deleted: what is in the way of that is told in its status."""
         whose = Whose(metadata=task.metadata, template=read_task_parting(raw).launch_template)
         notes = self._notes.setdefault(key, Notes())
+        self._parts.admission.settle(key, whose.template, ledger.runs())  # none of its runs waits for a place any more
         try:
             self._partings.part(key, raw, ledger, EcsRuns(self._context, whose, ledger, notes.runs))
         except Expected as error:

@@ -618,6 +618,19 @@ class TestLimit:
             crowded.tells(status(crowded, f"run-{number}")["taskArn"], "STOPPED", exit_code=0)
             assert self.waiting(crowded) == [f"run-{left}" for left in range(number + 3, 5)]
 
+    def test_what_is_being_deleted_keeps_no_place_in_the_line(self, crowded: World) -> None:
+        for number, task in enumerate(["a", "a", "b", "c"]):
+            ask(crowded, f"run-{number}", task=task)
+            crowded.pass_time(1)
+        crowded.annotate(name="b", paused="true")
+        crowded.delete(name="b")
+        process(crowded).work()
+
+        crowded.tells(status(crowded, "run-0")["taskArn"], "STOPPED", exit_code=0)
+        process(crowded).work()
+
+        assert (said(crowded, "run-2")[0], said(crowded, "run-3")[0]) == ("Pending", "Launching")
+
     def test_the_order_survives_the_process(self, crowded: World) -> None:
         for number, task in enumerate(["c", "b", "c", "a"]):
             ask(crowded, f"run-{number}", task=task)
