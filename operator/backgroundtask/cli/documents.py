@@ -47,8 +47,11 @@ def tasks(
     found, others = [], []
     for body in objects(file):
         if (body.get("apiVersion"), body.get("kind")) != (API_VERSION, TASK_KIND):
-            others.append(f"{body.get('kind')}/{body['metadata']['name']}")
+            metadata = body["metadata"]
+            others.append(f"{body.get('kind')}/{metadata.get('name') or metadata['generateName']}")
             continue
+        if not body["metadata"].get("name"):
+            raise Rejected("InvalidFile", f"A BackgroundTask in {file.name} has no metadata.name: give it one.")
         found.append(_placed(body, namespace, default))
     return found, others
 
@@ -61,7 +64,8 @@ def _flat(document: object, name: str, number: int) -> Iterator[dict[str, Any]]:
             yield from _flat(item, name, number)
         return
     metadata = document.get("metadata") if isinstance(document, Mapping) else None
-    if not isinstance(document, Mapping) or not isinstance(metadata, Mapping) or not metadata.get("name"):
+    is_named = isinstance(metadata, Mapping) and (metadata.get("name") or metadata.get("generateName"))
+    if not isinstance(document, Mapping) or not is_named:
         raise Rejected("InvalidFile", f"Document {number} of {name} is no Kubernetes object with a metadata.name.")
     yield dict(document)
 

@@ -1,6 +1,7 @@
 """`bgt next`: a calendar of what runs when, of one task, of a namespace's, of all, or of those in a file."""
 
 from collections.abc import Callable, Iterable
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import IO, Final
 
@@ -22,6 +23,19 @@ MOST: Final = 10_000
 _COUNT: Final = 10
 _COLUMNS: Final = ("utc", "local", "zone", "in", "task")
 _WIDE: Final = ("schedule", "launch", "runs")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Shape:
+    """What the tables tell besides time and task: the namespaces, more columns; and whether one task was asked for."""
+
+    is_placed: bool
+    is_wide: bool
+    is_one: bool
+
+    @property
+    def front(self) -> tuple[str, ...]:
+        return ("namespace",) if self.is_placed else ()
 
 
 @click.command("next", cls=Command, short_help="Show what runs when.")
@@ -60,7 +74,9 @@ def next_runs(
     if output in ("json", "yaml"):
         print_document(output, _answer(slots, tables))
         return
-    _print(slots, tables, now, is_wide=output == "wide", is_one=task is not None)
+    is_placed = everywhere or len({table.namespace for table in tables}) > 1
+    shape = _Shape(is_placed=is_placed, is_wide=output == "wide", is_one=task is not None)
+    _print(slots, tables, now, shape)
 
 
 def _of_file(file: IO[str], namespace: str | None) -> list[Timetable]:
@@ -81,35 +97,33 @@ def _of_cluster(place: Place, task: str | None) -> list[Timetable]:
     return [timetable.of_object(body) for body in bodies if "deletionTimestamp" not in body["metadata"]]
 
 
-def _print(slots: list[Slot], tables: list[Timetable], now: datetime, *, is_wide: bool, is_one: bool) -> None:
-    places = {table.namespace for table in tables}
-    front = ("namespace",) if len(places) > 1 else ()
+def _print(slots: list[Slot], tables: list[Timetable], now: datetime, shape: _Shape) -> None:
     if slots:
-        columns = (*_COLUMNS[:-1], *front, _COLUMNS[-1], *(_WIDE if is_wide else ()))
-        print_table(columns, [_row(slot, now, is_named=bool(front), is_wide=is_wide) for slot in slots])
+        columns = (*_COLUMNS[:-1], *shape.front, _COLUMNS[-1], *(_WIDE if shape.is_wide else ()))
+        print_table(columns, [_row(slot, now, shape) for slot in slots])
     for table in tables:
         if table.note:
             say(f"{table.name}: {table.note}")
-    _print_silent([table for table in tables if table.why], front, slots, is_one=is_one)
+    _print_silent([table for table in tables if table.why], slots, shape)
     if not tables:
         say("there are no tasks")
     elif not slots and not any(table.why for table in tables):
         say("nothing runs in that time")
 
 
-def _print_silent(tables: list[Timetable], front: tuple[str, ...], slots: list[Slot], *, is_one: bool) -> None:
-    if is_one and tables:
+def _print_silent(tables: list[Timetable], slots: list[Slot], shape: _Shape) -> None:
+    if shape.is_one and tables:
         click.echo(tables[0].why)
         return
     if not tables:
         return
     if slots:
         click.echo()
-    rows = [(*((table.namespace,) if front else ()), table.name, table.why) for table in tables]
-    print_table((*front, "task", "no next run"), rows)
+    rows = [(*((table.namespace,) if shape.is_placed else ()), table.name, table.why) for table in tables]
+    print_table((*shape.front, "task", "no next run"), rows)
 
 
-def _row(slot: Slot, now: datetime, *, is_named: bool, is_wide: bool) -> tuple[str, ...]:
+def _row(slot: Slot, now: datetime, shape: _Shape) -> tuple[str, ...]:
     table = slot.table
     more = (" or ".join(line.expression.text for line in table.lines), table.lines[0].launch, str(table.items))
     return (
@@ -117,9 +131,9 @@ def _row(slot: Slot, now: datetime, *, is_named: bool, is_wide: bool) -> tuple[s
         f"{slot.local:%a %Y-%m-%d %H:%M %z}",
         table.zone,
         ago(slot.moment, now).removeprefix("in "),
-        *((slot.namespace,) if is_named else ()),
+        *((slot.namespace,) if shape.is_placed else ()),
         slot.name,
-        *(more if is_wide else ()),
+        *(more if shape.is_wide else ()),
     )
 
 

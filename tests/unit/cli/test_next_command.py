@@ -214,3 +214,30 @@ def test_no_tasks_at_all_is_said(bgt: Person) -> None:
 
     assert (told.out, told.code) == ("", 0)
     assert "there are no tasks" in told.err
+
+
+def test_all_namespaces_are_named_also_where_only_one_has_tasks(bgt: Person) -> None:
+    bgt.has_task(status=scheduled("cron(0 3 * * ? *)"))
+    bgt.has_task("idle", cron=None, status=SEEN)
+
+    told = bgt("next", "-A", "-c", "1")
+
+    tables = [line.split() for line in told.out.splitlines() if "TASK" in line]
+    assert tables == [["UTC", "LOCAL", "ZONE", "IN", "NAMESPACE", "TASK"], ["NAMESPACE", "TASK", "NO", "NEXT", "RUN"]]
+
+
+def test_a_run_to_be_created_may_stand_in_the_same_file(bgt: Person, tmp_path: Path) -> None:
+    by_hand = {"kind": "BackgroundTaskRun", "metadata": {"generateName": "by-hand-"}, "spec": {"task": "nightly"}}
+    file = written(tmp_path, body("nightly", cron="@daily"), {"apiVersion": "bgtask.dev/v1alpha1", **by_hand})
+
+    told = bgt("next", "-f", file, "-c", "1")
+
+    assert (told.code, "BackgroundTaskRun/by-hand- is no BackgroundTask: left out" in told.err) == (0, True)
+
+
+def test_a_task_needs_a_name_of_its_own(bgt: Person, tmp_path: Path) -> None:
+    nameless = {**body("nightly"), "metadata": {"generateName": "nightly-"}}
+
+    told = bgt("next", "-f", written(tmp_path, nameless))
+
+    assert (told.code, "has no metadata.name: give it one" in told.err) == (1, True)
