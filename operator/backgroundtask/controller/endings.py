@@ -20,8 +20,10 @@ from backgroundtask.controller.keys import TaskKey
 from backgroundtask.controller.ledger import Ledger
 from backgroundtask.errors import Busy, Paced
 from backgroundtask.kube.resource import RUNS, TASKS, Ref
+from backgroundtask.plan.attempts import is_outstanding, strays
 from backgroundtask.plan.identity import has_ended
 from backgroundtask.plan.moments import moment
+from backgroundtask.plan.stops import is_missing
 from backgroundtask.plan.transitions import answered
 
 _SHOWN_BY = timedelta(minutes=5)
@@ -55,15 +57,17 @@ def end_task(context: Context, raw: Mapping[str, Any], metadata: ObjectMeta, use
 def end_run(
     context: Context, run: BackgroundTaskRun, ledger: Ledger, ecs: EcsRuns, gone: Mapping[str, datetime]
 ) -> None:
-    """Answer and let go of a run that has ended; of one that is being deleted end the ECS tasks first.
+    """Answer and let go of a run that has ended, unless a second task of it is to be stopped yet.
 
-    `gone` are ARNs of tasks that ECS calls MISSING.
+    Of one that is being deleted end the ECS tasks first. `gone` are ARNs of tasks, and when ECS last said MISSING.
 
     Raises:
         Expected: AWS, or what is needed to ask it, is in the way; not where the end is forced.
     """
     if has_ended(run):
-        ledger.let_go(ledger.status(run, answered(run)) or run)
+        after = ledger.status(run, answered(run)) or run
+        if not strays(run) or is_forced(run.metadata):
+            ledger.let_go(after)
         return
     if run.metadata.deletion_timestamp is None:
         return
@@ -83,13 +87,13 @@ def end_run(
 
 def _stop(context: Context, run: BackgroundTaskRun, ecs: EcsRuns, gone: Mapping[str, datetime]) -> bool:
     """Stop the ECS tasks of a run; whether there are none. Their ends come as events, or are found by looking."""
-    if is_unknown(run) and ecs.adopt(run):
+    if is_outstanding(run.status) and ecs.adopt(run):
         context.queue.add(TaskKey(run.metadata.namespace, run.spec.task))  # it is stopped next
         return False
-    if is_unknown(run) and not _is_shown(run, context.now()):
+    if is_outstanding(run.status) and not _is_shown(run, context.now()):
         raise Busy("LaunchOutstanding", "Nobody knows yet what the launch has started.", retry_after=_LOOKS)
-    running = live(run) - gone.keys()
-    for arn in sorted(running):
+    running = sorted(arn for arn in live(run) if not is_missing(run, arn, gone))
+    for arn in running:
         ecs.stop(run, arn, "was deleted")
     return not running
 
@@ -101,16 +105,10 @@ def await_launches(runs: Iterable[BackgroundTaskRun], ecs: EcsRuns, now: datetim
         Busy: that is not sure yet.
     """
     for run in runs:
-        if has_ended(run) or not is_unknown(run) or ecs.adopt(run):
+        if has_ended(run) or not is_outstanding(run.status) or ecs.adopt(run):
             continue
         if not _is_shown(run, now):
             raise Busy("LaunchOutstanding", "Nobody knows yet what a launch has started.", retry_after=_LOOKS)
-
-
-def is_unknown(run: BackgroundTaskRun) -> bool:
-    """Whether a launch was made of which nobody knows what it has started."""
-    launch = run.status.launch
-    return launch is not None and launch.task_arn is None and not launch.refused
 
 
 def live(run: BackgroundTaskRun) -> frozenset[str]:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from backgroundtask.errors import Blocked
+from backgroundtask.kube.resource import RUNS
 from fixtures.fake_process import Process
 from fixtures.fake_world import World
 
@@ -58,6 +60,24 @@ def test_one_that_starts_after_the_end_is_stopped(world: World) -> None:
     other = second(world, first)
 
     assert wanted(world, other) == "STOPPED"
+
+
+def test_a_run_that_is_deleted_stays_until_its_second_task_has_stopped(world: World) -> None:
+    first = world.fires(SLOT)
+    world.tells(first, "RUNNING")
+    world.trace.fail_next("ecs.stop", Blocked("AccessDenied", "Grant it."), times=1000)
+    other = second(world, first)
+    world.tells(first, "STOPPED", exit_code=0)
+
+    world.delete(RUNS, world.runs()[0]["metadata"]["name"])
+    process(world).work()
+    assert len(world.runs()) == 1
+    world.trace.mend()
+    world.pass_time(400)
+
+    assert wanted(world, other) == "STOPPED"
+    world.tells(other, "STOPPED", exit_code=143)
+    assert world.runs() == []
 
 
 def test_one_that_ecs_has_forgotten_is_not_stopped_for_ever(world: World) -> None:

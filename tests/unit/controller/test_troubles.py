@@ -5,10 +5,11 @@ from typing import Any
 
 import pytest
 
+from backgroundtask.controller.keys import Gone
 from backgroundtask.errors import Blocked, Busy
 from backgroundtask.kube.resource import RUNS, TASKS, TEMPLATES
 from fixtures.fake_process import Process
-from fixtures.fake_world import OWNER, World
+from fixtures.fake_world import KEY, OWNER, World
 from fixtures.objects import ACCOUNT
 
 NAME = OWNER.schedule_name(0)
@@ -103,10 +104,25 @@ class TestDeletion:
         [run] = world.runs()
 
         world.delete(RUNS, run["metadata"]["name"])
-        world.pass_time(10 * 60, step=10)
+        world.pass_time(15 * 60, step=10)
 
         assert world.runs() == []
         assert world.status()["activeRuns"] == 0
+
+    def test_a_run_does_not_go_because_ecs_does_not_show_its_task_yet(self, world: World) -> None:
+        task = world.fires()
+        world.tells(task, "RUNNING")
+        shown = world.account.tasks.pop(task)
+        process(world).context.inbox.put(KEY, [Gone(task)])
+        [run] = world.runs()
+
+        world.delete(RUNS, run["metadata"]["name"])
+        process(world).work()
+        world.account.tasks[task] = shown
+        world.pass_time(5 * 60, step=10)
+
+        assert world.account.tasks[task]["desiredStatus"] == "STOPPED"
+        assert len(world.runs()) == 1
 
     def test_a_run_that_cannot_be_stopped_keeps_no_other_from_its_end(self, world: World) -> None:
         tasks = [world.fires(slot) for slot in ("2026-11-22T03:00:00Z", "2026-11-23T03:00:00Z")]
