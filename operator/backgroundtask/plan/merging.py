@@ -184,7 +184,7 @@ def _consequence(
     if failed <= policy.backoff_limit and not is_over:
         return _again(after, seen), {"failed_attempts": failed, "retry_time": stamp(now + retry_delay(failed))}
     end["failed_attempts"] = failed
-    return (_limit_exceeded(seen, failed) if policy.backoff_limit and not is_over else seen), end
+    return (_limit_exceeded(seen, failed, policy) if policy.backoff_limit and not is_over else seen), end
 
 
 def _again(after: RunStatus, seen: Outcome) -> Outcome:
@@ -192,8 +192,9 @@ def _again(after: RunStatus, seen: Outcome) -> Outcome:
     return Outcome(phase=after.phase or "Launching", reason="BackoffRetry", message=message)
 
 
-def _limit_exceeded(seen: Outcome, failed: int) -> Outcome:
-    message = f"It failed {failed} times, which spec.backoffLimit does not allow, the last time so: {seen.message}"
+def _limit_exceeded(seen: Outcome, failed: int, policy: Policy) -> Outcome:
+    limit = f"spec.backoffLimit {policy.backoff_limit}"
+    message = f"It failed {failed} times, which is more than {limit} allows, the last time so: {seen.message}"
     return Outcome(phase="Failed", reason="BackoffLimitExceeded", message=message)
 
 

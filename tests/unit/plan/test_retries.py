@@ -71,6 +71,7 @@ class TestCountedFailures:
         status = after(run, seen("STOPPED", exit_code=3))
 
         assert (status.phase, status.reason, status.exit_code) == ("Failed", "BackoffLimitExceeded", 3)
+        assert "It failed 3 times, which is more than spec.backoffLimit 2 allows" in str(status.message)
         assert "The container exited with code 3" in str(status.message)
         assert status.retry_time is None
 
