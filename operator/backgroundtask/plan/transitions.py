@@ -7,7 +7,10 @@ made twice is written once.
 from datetime import datetime
 from typing import Final, Literal
 
+from pydantic import TypeAdapter
+
 from backgroundtask.api.conditions import COMPLETE, FAILED, Condition, Verdict, ready, reconciling, settle, stalled
+from backgroundtask.api.fields import Text
 from backgroundtask.api.phases import COMPLETE_ENDS, ENDS, EndPhase, Phase
 from backgroundtask.api.run import Attempt, BackgroundTaskRun, LaunchRecord, RunStatus, StopRequest
 from backgroundtask.plan.attempts import attempt_of, beside, live_task, with_counting
@@ -23,6 +26,7 @@ _STOPPED: Final[dict[Reason, tuple[EndPhase, str]]] = {
     "Replaced": ("Cancelled", "Another run replaced it (concurrencyPolicy: Replace)."),
     "DeadlineExceeded": ("Failed", "It went on for longer than spec.activeDeadlineSeconds of the task."),
 }
+_TEXT: TypeAdapter[str] = TypeAdapter(Text)
 _ORDER: dict[str | None, int] = {None: 0, "Pending": 1, "Launching": 2, "Running": 3}
 
 
@@ -139,7 +143,7 @@ def _said(run: BackgroundTaskRun, seen: Outcome, now: datetime, **changes: objec
             "observed_generation": run.metadata.generation,
             "phase": seen.phase,
             "reason": seen.reason,
-            "message": seen.message,
+            "message": _TEXT.validate_python(seen.message),  # on one line, and cut, as the conditions have it
             "conditions": conditions(run, seen, now),
         }
     )

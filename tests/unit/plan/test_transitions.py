@@ -159,6 +159,12 @@ def test_an_end_is_not_ended_again(phase: str) -> None:
     assert STEPS["ended"](run) is run.status
 
 
+def test_what_is_said_is_stored_as_it_will_be_read() -> None:
+    told = transitions.held(slot_run(), "TaskStalled", "refused\n" + "x" * 5000, NOW)
+
+    assert RunStatus.model_validate(told.wire()) == told
+
+
 @pytest.mark.parametrize("phase", sorted(ENDS))
 def test_an_end_answers_a_change_of_the_spec_that_comes_after_it(phase: Any) -> None:
     run = slot_run()
