@@ -49,4 +49,6 @@ def _is_at_rest(task: Mapping[str, Any]) -> bool:
     """Whether nothing would be done for a task that is as the cache shows it."""
     metadata = read_metadata(task)
     subject = Subject(metadata=metadata, spec=None, status=read_task_status(task))
-    return subject.is_ready and not subject.is_asked_for and metadata.deletion_timestamp is None
+    asks_for_run = subject.run_request not in {None, subject.status.last_handled_run_at}
+    is_asked_for = subject.is_asked_for or asks_for_run
+    return subject.is_ready and not is_asked_for and metadata.deletion_timestamp is None

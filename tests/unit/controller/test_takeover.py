@@ -97,6 +97,26 @@ def test_nothing_is_made_for_a_deleted_task_of_which_the_cache_shows_that_somebo
     assert (world.revisions(), world.enabled()) == ([], {})
 
 
+def test_a_run_that_was_asked_for_and_is_pruned_already_is_not_launched_again(
+    world: World, leader: Process, standby: Process, doubts: Doubts
+) -> None:
+    world.edit(successfulRunsHistoryLimit=0)
+    leader.work()
+    world.annotate(run_requested_at="now")
+    standby.watch.deliver()
+    leader.work()
+    [task] = world.account.tasks
+    world.send(task, "STOPPED", exit_code=0)
+    leader.read_queues()
+    assert world.runs() == []
+
+    doubts.begin()
+    doubts.settle(KEY)
+    standby.tasks.reconcile(KEY)
+
+    assert (world.runs(), list(world.account.tasks)) == ([], [task])
+
+
 def test_a_task_that_is_further_than_the_cache_says_is_taken_as_it_is(
     world: World, leader: Process, standby: Process, doubts: Doubts
 ) -> None:
