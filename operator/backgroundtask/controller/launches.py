@@ -17,11 +17,12 @@ from backgroundtask.controller.ecs_runs import EcsRuns, Whose
 from backgroundtask.controller.keys import TaskKey
 from backgroundtask.controller.ledger import UNREACHABLE, Ledger
 from backgroundtask.errors import Blocked, Expected, Rejected
+from backgroundtask.plan.allowance import refuse_repetition, revision_of, role_of_launch
 from backgroundtask.plan.changes import Revision
-from backgroundtask.plan.checks import offered_role, refuse_launch
-from backgroundtask.plan.desired import Site, allows
+from backgroundtask.plan.desired import Site
 from backgroundtask.plan.life import Decisions, End, Hold, Launch, Resend, Search, Step, Stop
 from backgroundtask.plan.requests import record
+from backgroundtask.plan.stops import give_up
 from backgroundtask.plan.transitions import ended, frozen, held, stopping
 
 _ROUNDS = 5  # decisions that follow from what the last one changed; a key that needs more comes again at once
@@ -135,7 +136,7 @@ class Launches:
         if isinstance(grounds, Waits):
             return self._hold(run, grounds.reason, grounds.message)
         try:
-            role = self._judge(run, grounds)
+            role = role_of_launch(run, spec=grounds.spec, site=grounds.site, revision=grounds.revision)
         except Rejected as refusal:
             return self._write(run, ended(run, "Failed", refusal.reason, refusal.message, self._context.now()))
         limit = grounds.site.spec.limits.concurrent_runs
@@ -174,27 +175,37 @@ class Launches:
             self._hold(run, error.reason, error.message)
             raise
 
-    def _judge(self, run: BackgroundTaskRun, grounds: Grounds) -> str | None:
-        """The ARN of the role that the run asks for instead of its task's.
-
-        Raises:
-            Rejected: the template does not allow it, or no longer.
-        """
-        namespace = run.metadata.namespace
-        refuse_launch(run, namespace=namespace, spec=grounds.spec, site=grounds.site)
-        if not allows(grounds.site, namespace, grounds.revision):
-            name = grounds.revision.arn.rpartition("/")[2]
-            raise Rejected(
-                "RightRevoked",
-                f"LaunchTemplate {grounds.site.template} no longer offers what task definition {name} uses.",
-            )
-        return offered_role(run.spec.overrides.task_role if run.spec.overrides else None, grounds.site)
-
     def _resend(self, run: BackgroundTaskRun) -> bool:
         if self._party.is_paused or run.metadata.name in self._seen.sent:
             return False
+        try:
+            self._judge_again(run)
+        except Rejected as refusal:
+            return self._withdraw(run, refusal)
         self._send(run)
         return True
+
+    def _judge_again(self, run: BackgroundTaskRun) -> None:
+        """Nobody knows whether ECS has taken the launch: it may do so only now.
+
+        Raises:
+            Rejected: the template no longer allows it.
+        """
+        launch, site = run.status.launch, self._context.site(self._party.whose.template)
+        assert launch is not None  # noqa: S101 - it is outstanding
+        revision = self._context.cloud(site).ecs.revision(revision_of(launch))
+        refuse_repetition(run, launch, site=site, revision=revision)
+
+    def _withdraw(self, run: BackgroundTaskRun, refusal: Rejected) -> bool:
+        """Ask for the launch no more, and look for what it may have started until ECS would show it."""
+        now, metadata = self._context.now(), self._party.whose.metadata
+        end = End(run=run, phase="Failed", reason=refusal.reason, message=refusal.message)
+        given_up = give_up(run, end, now)
+        if given_up.look_at is not None:
+            key = TaskKey(metadata.namespace, metadata.name)
+            self._context.queue.add_after(key, (given_up.look_at - now).total_seconds())
+        [search] = given_up.steps
+        return self._done(search)
 
     def _send(self, run: BackgroundTaskRun) -> None:
         self._seen.sent.add(run.metadata.name)

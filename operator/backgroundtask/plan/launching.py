@@ -41,8 +41,8 @@ def outstanding(run: BackgroundTaskRun, scene: Scene) -> Next:
     """Ask ECS once more while it knows the token; after that only a search can tell."""
     end = None if run.status.attempts else barred(run, scene)
     if end is not None:
-        return give_up(run, end, scene)
-    until = asked_at(run, scene) + _TOKEN_KNOWN
+        return give_up(run, end, scene.now)
+    until = asked_at(run, scene.now) + _TOKEN_KNOWN
     if scene.now < until:
         return Next((Resend(run=run),), until)
     if not is_read_since(scene, until):

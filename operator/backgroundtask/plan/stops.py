@@ -63,21 +63,21 @@ def stop(run: BackgroundTaskRun, reason: Reason, scene: Scene) -> Next:
         return Next((end,))
     if is_new:
         return Next((Stop(run=run, task_arn=None, reason=reason, is_new=True),))
-    return give_up(run, end, scene)
+    return give_up(run, end, scene.now)
 
 
-def give_up(run: BackgroundTaskRun, end: End, scene: Scene) -> Next:
+def give_up(run: BackgroundTaskRun, end: End, now: datetime) -> Next:
     """End a run whose launch has no answer: not before ECS would show what it started."""
-    shown = asked_at(run, scene) + _SHOWN
-    if scene.now >= shown:
-        return Next((Search(run=run, otherwise=end),), scene.now + MOMENT)
-    return Next((Search(run=run, otherwise=None),), min(shown, scene.now + MOMENT))
+    shown = asked_at(run, now) + _SHOWN
+    if now >= shown:
+        return Next((Search(run=run, otherwise=end),), now + MOMENT)
+    return Next((Search(run=run, otherwise=None),), min(shown, now + MOMENT))
 
 
-def asked_at(run: BackgroundTaskRun, scene: Scene) -> datetime:
+def asked_at(run: BackgroundTaskRun, now: datetime) -> datetime:
     """When ECS was first asked for the launch that has no answer."""
     launch = run.status.launch
-    return (moment(launch.time) if launch else None) or scene.now
+    return (moment(launch.time) if launch else None) or now
 
 
 def is_gone(run: BackgroundTaskRun, arn: str, scene: Scene) -> bool:

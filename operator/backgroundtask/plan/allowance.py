@@ -1,0 +1,55 @@
+"""Whether a LaunchTemplate allows a launch in the moment in which ECS is asked for it, the first time or once more.
+
+What was allowed when a run, a revision or a request was made may be no longer. What is to be checked of a task and of
+overrides, `checks` knows.
+"""
+
+import json
+
+from backgroundtask.api.run import BackgroundTaskRun, LaunchRecord
+from backgroundtask.api.task import TaskSpec
+from backgroundtask.errors import Rejected
+from backgroundtask.plan.changes import Revision
+from backgroundtask.plan.checks import offered_role, refuse_launch, refuse_namespace, refuse_size
+from backgroundtask.plan.desired import Site, allows
+from backgroundtask.plan.offers import offers_role
+
+
+def role_of_launch(run: BackgroundTaskRun, *, spec: TaskSpec, site: Site, revision: Revision) -> str | None:
+    """The ARN of the role that a run asks for instead of its task's.
+
+    Raises:
+        Rejected: the template does not allow the launch, or no longer.
+    """
+    namespace = run.metadata.namespace
+    refuse_launch(run, namespace=namespace, spec=spec, site=site)
+    _refuse_revision(namespace, site, revision)
+    return offered_role(run.spec.overrides.task_role if run.spec.overrides else None, site)
+
+
+def revision_of(launch: LaunchRecord) -> str:
+    """The ARN of the revision that a frozen launch starts."""
+    return str(json.loads(launch.request)["taskDefinition"])
+
+
+def refuse_repetition(run: BackgroundTaskRun, launch: LaunchRecord, *, site: Site, revision: Revision) -> None:
+    """Refuse to ask for a frozen launch once more: it may start only now what is no longer allowed.
+
+    Raises:
+        Rejected: NamespaceNotAllowed, LimitExceeded or RightRevoked.
+    """
+    namespace, overrides = run.metadata.namespace, run.spec.overrides
+    refuse_namespace(namespace, site.template, site.spec)
+    if overrides is not None:
+        refuse_size(overrides.cpu or 0, overrides.memory or 0, site)
+    _refuse_revision(namespace, site, revision)
+    if not offers_role(site.spec, json.loads(launch.request)["overrides"].get("taskRoleArn")):
+        raise Rejected("RightRevoked", f"LaunchTemplate {site.template} no longer offers the task role of the run.")
+
+
+def _refuse_revision(namespace: str, site: Site, revision: Revision) -> None:
+    if not allows(site, namespace, revision):
+        name = revision.arn.rpartition("/")[2]
+        raise Rejected(
+            "RightRevoked", f"LaunchTemplate {site.template} no longer offers what task definition {name} uses."
+        )
