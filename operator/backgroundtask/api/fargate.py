@@ -5,6 +5,7 @@ faster than clusters get new CRDs: a number of CPU units that is not in the tabl
 """
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from types import MappingProxyType
 from typing import Final
 
@@ -44,9 +45,17 @@ def _words(memory: Sequence[int]) -> str:
 OFFER: Final = "; ".join(f"{cpu}: {_words(memory)}" for cpu, memory in SIZES.items())
 """The table in words: CPU units, and the MiB that go with them."""
 
+_IS_OFFERED: Final = "".join(f"self.cpu == {cpu} ? {_cel(memory)} : " for cpu, memory in SIZES.items()) + "true"
+
 SIZE_RULE: Final = Rule(
-    cel="".join(f"self.cpu == {cpu} ? {_cel(memory)} : " for cpu, memory in SIZES.items()) + "true",
+    cel=_IS_OFFERED,
     message=f"Fargate does not offer this memory with this cpu; it offers, in MiB by cpu: {OFFER}",
     holds=lambda spec: fits(spec.cpu, spec.memory),
     field="memory",
 )
+OVERRIDDEN_SIZE_RULE: Final = replace(
+    SIZE_RULE,
+    cel=f"!has(self.cpu) || !has(self.memory) || ({_IS_OFFERED})",
+    holds=lambda spec: spec.cpu is None or spec.memory is None or fits(spec.cpu, spec.memory),
+)
+"""The same where both are overridden; of one alone only the task tells what it goes with."""

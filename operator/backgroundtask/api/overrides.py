@@ -9,6 +9,7 @@ from typing import Annotated
 from pydantic import Field, StringConstraints
 
 from backgroundtask.api.env import EnvName
+from backgroundtask.api.fargate import OVERRIDDEN_SIZE_RULE
 from backgroundtask.api.fields import RoleName
 from backgroundtask.api.model import Model
 from backgroundtask.api.rules import Unique
@@ -31,6 +32,8 @@ class EnvOverride(Model):
 
 class Overrides(Model):
     """What this run has otherwise than its task."""
+
+    rules = (OVERRIDDEN_SIZE_RULE,)
 
     command: Words = Field((), description="Arguments of the container, instead of the task's command.")
     env: Annotated[tuple[EnvOverride, ...], Field(max_length=256, strict=False), Unique("name")] = Field(

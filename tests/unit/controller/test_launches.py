@@ -139,7 +139,7 @@ class TestOnDemand:
         [
             ({"taskRole": "nobody"}, "TaskRoleNotOffered"),
             ({"cpu": 4096, "memory": 8192}, "LimitExceeded"),
-            ({"cpu": 512, "memory": 512}, "InvalidFargateSize"),
+            ({"cpu": 1024}, "InvalidFargateSize"),
             ({"env": [{"name": "BIG", "value": SECRET + "x" * 8150}]}, "OverridesTooLong"),
         ],
     )

@@ -60,7 +60,7 @@ OVERRIDES = st.sampled_from(
         None,
         {"env": [{"name": "WHO", "value": f"{laws.CANARY}-of-a-run"}]},
         {"command": ["--for", f"{laws.CANARY}-in-a-command"], "cpu": 512, "memory": 1024},
-        {"cpu": 512, "memory": 99_999},
+        {"memory": 99_999},
         {"taskRole": "reader"},
         {"taskRole": "nobodys"},
     ]
