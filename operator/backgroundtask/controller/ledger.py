@@ -6,8 +6,6 @@ version that its decision saw. Knows the life of run objects; what an ECS task m
 `plan.merging`, what is to be done with one in `plan.life`.
 """
 
-import threading
-from collections import OrderedDict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -20,8 +18,10 @@ from backgroundtask.controller import metrics, run_metrics
 from backgroundtask.controller.announcements import Announcements
 from backgroundtask.controller.context import Context, log
 from backgroundtask.controller.keys import Delivery, TaskKey
-from backgroundtask.controller.statuses import write_status
+from backgroundtask.controller.memory import Ends
+from backgroundtask.controller.statuses import difference, write_status
 from backgroundtask.errors import Busy, Expected, Rejected
+from backgroundtask.kube.cache import DELETED
 from backgroundtask.kube.resource import RUNS, Body
 from backgroundtask.plan.definition import Logs
 from backgroundtask.plan.identity import RunOf, has_ended, is_told_again, run_of
@@ -30,28 +30,8 @@ from backgroundtask.plan.outcome import Task
 from backgroundtask.plan.runs import run_for_slot
 from backgroundtask.plan.scene import Policy
 
-_REMEMBERED = 10_000
 UNREACHABLE = "Unreachable"
 """The reason of a request that nobody answers (`kube.transport`): each more would take its full time, too."""
-
-
-class Ends:
-    """ARNs of tasks whose end was recorded by this process: an event that comes again must not revive a deleted run."""
-
-    def __init__(self) -> None:
-        self._lock = threading.Lock()
-        self._arns: OrderedDict[str, None] = OrderedDict()
-
-    def add(self, arn: str) -> None:
-        """Remember an ARN; of many the oldest are forgotten."""
-        with self._lock:
-            self._arns[arn] = None
-            while len(self._arns) > _REMEMBERED:
-                self._arns.popitem(last=False)
-
-    def __contains__(self, arn: str) -> bool:
-        with self._lock:
-            return arn in self._arns
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -138,9 +118,11 @@ class Ledger:
             Busy: Conflict, where the run is no longer as `run` shows it: decide again.
         """
         body = self._fenced(run)
-        written = body and write_status(self._context, RUNS, body, after)
-        if not body or not written:
+        if body is None or not difference(body["status"], after):
             return run if body else None
+        written = self._taken(body, write_status(self._context, RUNS, body, after))
+        if written is None:
+            return None
         run_metrics.changed(run, after)
         self._announcements.changed(run, after)
         if has_ended(run.model_copy(update={"status": after})):
@@ -157,29 +139,26 @@ class Ledger:
         if FINALIZER in run.metadata.finalizers:
             return run
         body = self._fenced(run)
-        held = body and self._context.kube.add_finalizer(RUNS, body, FINALIZER)
-        if not held:
-            return None
-        self._context.cache.put(RUNS, held)
-        return readable(held)
+        held = body and self._taken(body, self._context.kube.add_finalizer(RUNS, body, FINALIZER))
+        return readable(held) if held else None
 
     def let_go(self, run: BackgroundTaskRun) -> None:
         """Take our finalizer off a run: what it held is over."""
         if FINALIZER not in run.metadata.finalizers:
             return
-        body = self._context.cache.run(run.metadata.namespace, run.metadata.name)
-        left = body and self._context.kube.remove_finalizer(RUNS, body, FINALIZER)
-        if left:
-            self._context.cache.put(RUNS, left)
+        body = self._same(run)
+        if body is None:
+            return
+        self._taken(body, self._context.kube.remove_finalizer(RUNS, body, FINALIZER))
         if run.metadata.deletion_timestamp is not None:
             self._context.queue.add(self._key)  # it is gone, and the watch brings no news of what the cache knows
 
     def delete(self, run: BackgroundTaskRun) -> None:
         """Delete a run that has ended."""
         self._context.kube.delete(RUNS, run.metadata.namespace, run.metadata.name, run.metadata.uid)
-        body = self._context.cache.run(run.metadata.namespace, run.metadata.name)
+        body = self._same(run)
         if body is not None and not run.metadata.finalizers:  # nobody holds it: the watch says later that it is gone
-            self._context.cache.see(RUNS, "DELETED", body)
+            self._taken(body, None)
         self._announcements.tell("SuccessfulDelete", f"Deleted run {run.metadata.name}")
 
     def tell(self, reason: str, message: str, *, kind: str = "Normal") -> None:
@@ -192,14 +171,22 @@ class Ledger:
             self._read[version] = readable(body)
         return self._read[version]
 
+    def _same(self, run: BackgroundTaskRun) -> Body | None:
+        """The object behind `run`; None where it is gone, and what has its name is another."""
+        body = self._context.cache.run(run.metadata.namespace, run.metadata.name)
+        return body if body is not None and body["metadata"]["uid"] == run.metadata.uid else None
+
     def _fenced(self, run: BackgroundTaskRun) -> Body | None:
         """The object behind `run`; None where it is gone."""
-        body = self._context.cache.run(run.metadata.namespace, run.metadata.name)
-        if body is None or body["metadata"]["uid"] != run.metadata.uid:
-            return None
-        if body["metadata"]["resourceVersion"] != run.metadata.resource_version:
+        body = self._same(run)
+        if body is not None and body["metadata"]["resourceVersion"] != run.metadata.resource_version:
             raise Busy("Conflict", f"Run {run.metadata.name} has changed while it was decided about.")
         return body
+
+    def _taken(self, body: Body, answer: Body | None) -> Body | None:
+        """What a write has answered about an object; None proves that it is gone, which the watch says later."""
+        self._context.cache.see(RUNS, None if answer else DELETED, answer or body)
+        return answer
 
     def _is_ours(self, run: BackgroundTaskRun) -> bool:
         controllers = (one for one in run.metadata.owner_references if one.controller and one.kind == TASK_KIND)

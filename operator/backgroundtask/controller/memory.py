@@ -1,5 +1,7 @@
 """What one process knows of a task and its runs beyond their status, to save questions: forgetting it costs some."""
 
+import threading
+from collections import OrderedDict
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
@@ -7,6 +9,8 @@ from datetime import datetime
 from backgroundtask.api.run import BackgroundTaskRun
 from backgroundtask.errors import Paced, Rejected
 from backgroundtask.plan.changes import Desired, Observed, Plan, Revision
+
+_REMEMBERED = 10_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,3 +66,22 @@ class RunMemory:
         self.told &= {run.metadata.uid for run in runs}
         for arn in self.stopping.keys() - arns:
             del self.stopping[arn]
+
+
+class Ends:
+    """ARNs of tasks whose end was recorded by this process: an event that comes again must not revive a deleted run."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._arns: OrderedDict[str, None] = OrderedDict()
+
+    def add(self, arn: str) -> None:
+        """Remember an ARN; of many the oldest are forgotten."""
+        with self._lock:
+            self._arns[arn] = None
+            while len(self._arns) > _REMEMBERED:
+                self._arns.popitem(last=False)
+
+    def __contains__(self, arn: str) -> bool:
+        with self._lock:
+            return arn in self._arns

@@ -17,7 +17,8 @@ from backgroundtask.controller.ecs_runs import EcsRuns, Whose
 from backgroundtask.controller.figures import FIGURES
 from backgroundtask.controller.force import Unheeded
 from backgroundtask.controller.keys import TaskKey
-from backgroundtask.controller.ledger import Ends, Ledger, Terms
+from backgroundtask.controller.ledger import Ledger, Terms
+from backgroundtask.controller.memory import Ends
 from backgroundtask.controller.orphans import Orphans
 from backgroundtask.controller.partings import Partings
 from backgroundtask.controller.slots import Slots

@@ -95,6 +95,25 @@ class TestOnDemand:
         assert (told["taskDefinitionArn"], bool(told["logs"]["stream"])) == (idle.revisions()[0], True)
         assert idle.trace.since(mark) == ["queues.delete"]
 
+    @pytest.mark.parametrize("write", ["kube.add_finalizer", "kube.patch_status"])
+    def test_one_that_goes_while_it_is_launched_is_not_launched_and_not_tried_again(
+        self, idle: World, write: str
+    ) -> None:
+        def vanish(moment: str, call: Call) -> None:
+            if (moment, call.operation, call.target) == ("before", write, "backgroundtaskruns mine"):
+                idle.trace.on_write = lambda _, __: None
+                body = run(idle)
+                bare = {key: value for key, value in body["metadata"].items() if key != "finalizers"}
+                idle.store.delete(RUNS, idle.store.replace(RUNS, body, {**body, "metadata": bare}))
+
+        ask(idle)
+        process(idle).watch.deliver()
+        idle.trace.on_write, mark = vanish, len(idle.trace.writes)
+        process(idle).tasks.reconcile(KEY)
+
+        assert launched(idle) == []
+        assert idle.trace.since(mark).count(write) == 1
+
     def test_the_ecs_task_knows_its_run(self, idle: World) -> None:
         ask(idle)
         process(idle).work()

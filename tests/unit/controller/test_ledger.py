@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from backgroundtask.controller.keys import Delivery
-from backgroundtask.controller.ledger import Ends
+from backgroundtask.controller.memory import Ends
 from backgroundtask.errors import Blocked, Busy
 from backgroundtask.kube.resource import RUNS, TASKS
 from backgroundtask.plan.names import run_name
@@ -140,9 +140,7 @@ class TestRecording:
 
         assert [run["status"]["phase"] for run in world.runs()] == ["Succeeded"]
 
-    def test_a_run_of_a_namesake_that_is_gone_is_left_alone_and_told_of(
-        self, world: World, deliver: Deliver
-    ) -> None:
+    def test_a_run_of_a_namesake_that_is_gone_is_left_alone_and_told_of(self, world: World, deliver: Deliver) -> None:
         theirs = run_object(name=RUN, slot="2026-11-22T03:00:00Z")
         theirs["metadata"]["ownerReferences"][0]["uid"] = "of-a-task-that-bore-the-name-before"
         world.store.insert(RUNS, theirs)
