@@ -16,6 +16,7 @@ from backgroundtask.controller.context import Context, log
 from backgroundtask.controller.ecs_runs import EcsRuns
 from backgroundtask.controller.endings import await_launches, end_task, live
 from backgroundtask.controller.force import is_forced
+from backgroundtask.controller.holdings import Holdings
 from backgroundtask.controller.keys import TaskKey, TemplateKey
 from backgroundtask.controller.ledger import Ledger, readable
 from backgroundtask.controller.orphans import Orphans
@@ -93,9 +94,10 @@ class Partings:
         self._forget(key)
 
     def _end(self, raw: Mapping[str, Any], metadata: ObjectMeta, ledger: Ledger, ecs: EcsRuns) -> None:
-        is_kept = read_task_parting(raw).deletion_policy != "Delete"
+        parting = read_task_parting(raw)
+        is_kept = parting.deletion_policy != "Delete"
         if not is_kept and not is_forced(metadata):
-            await_launches(ledger.runs(), ecs, self._context.now())
+            self._await_launches(metadata, parting.launch_template, ledger, ecs)
         runs = ledger.runs()
         uses = frozenset(arn for run in runs if not has_ended(run) for arn in live(run))
         end_task(self._context, raw, metadata, uses)
@@ -104,6 +106,14 @@ class Partings:
                 ledger.status(run, self._parted(run, is_kept=is_kept))
         for run in ledger.runs():
             ledger.let_go(run)
+
+    def _await_launches(self, metadata: ObjectMeta, template: str, ledger: Ledger, ecs: EcsRuns) -> None:
+        """Go on only once all is known that was launched; until then no schedule launches more."""
+        try:
+            await_launches(ledger.runs(), ecs, self._context.now())
+        except Expected:
+            Holdings(self._context, metadata, self._context.site(template)).switch_off()
+            raise
 
     def _parted(self, run: BackgroundTaskRun, *, is_kept: bool) -> RunStatus:
         """How a run ends that somebody made, and whose task went while it was under way."""

@@ -783,6 +783,17 @@ class TestDeletion:
 
         assert idle.find(TASKS, "nightly") is None
 
+    def test_while_it_waits_for_that_no_schedule_starts_anything_more(self, world: World) -> None:
+        world.trace.fail_next("ecs.run", Busy("AwsUnreachable", "No answer."))
+        ask(world)
+        process(world).work()
+
+        world.delete()
+        process(world).work()
+
+        assert world.find(TASKS, "nightly") is not None
+        assert list(world.enabled().values()) == [False]
+
     def test_unless_that_is_forced(self, idle: World) -> None:
         idle.trace.fail_next("ecs.run", Busy("AwsUnreachable", "No answer."))
         ask(idle)
