@@ -5,8 +5,7 @@ is lost decides nothing: the same request is sent again while ECS knows its toke
 """
 
 from dataclasses import dataclass
-from datetime import timedelta
-from typing import Final, assert_never
+from typing import assert_never
 
 from backgroundtask.api.metadata import ObjectMeta
 from backgroundtask.api.run import BackgroundTaskRun, RunStatus
@@ -20,10 +19,8 @@ from backgroundtask.plan.identity import is_of
 from backgroundtask.plan.merging import merged
 from backgroundtask.plan.outcome import Task
 from backgroundtask.plan.requests import sendable
+from backgroundtask.plan.stops import STOPPED_BY
 from backgroundtask.plan.transitions import ended, forgotten, refused, started
-
-STOPPED_BY: Final = timedelta(minutes=3)
-"""A task that was asked to stop has had its two minutes by then, and ECS's seconds."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -27,8 +27,9 @@ from backgroundtask.plan.transitions import Reason, stopped
 
 MOMENT: Final = timedelta(seconds=30)
 """Time until what takes a moment is looked at again."""
+STOPPED_BY: Final = timedelta(minutes=3)
+"""A task that was asked to stop has had its two minutes by then, and ECS's seconds."""
 _SHOWN = timedelta(minutes=5)  # ECS shows a task by then that it has started
-_STOPPING = timedelta(minutes=3)  # a task that was asked to stop has had its two minutes by then
 _MISSING = timedelta(minutes=10)  # a task that is asked for sooner may be MISSING because ECS does not show it yet
 
 
@@ -53,7 +54,7 @@ def stop(run: BackgroundTaskRun, reason: Reason, scene: Scene) -> Next:
     status, is_new = run.status, run.status.stop is None
     arn = live_task(status)
     if arn is not None and not is_gone(run, arn, scene):
-        return Next((Stop(run=run, task_arn=arn, reason=reason, is_new=is_new),), scene.now + _STOPPING)
+        return Next((Stop(run=run, task_arn=arn, reason=reason, is_new=is_new),), scene.now + STOPPED_BY)
     told = stopped(reason)
     phase: EndPhase = "Failed" if told.phase == "Failed" else "Cancelled"
     end = End(run=run, phase=phase, reason=told.reason, message=told.message)
