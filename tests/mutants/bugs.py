@@ -377,7 +377,8 @@ BUGS = (
         f"{_PLAN}/launching.py",
         "    return Next((Search(run=run, otherwise=step) if is_awaited(run) else step,), look)\n",
         "    return Next((step,), look)\n",
-        f"{_TOLD}::TestNobodyTold::test_a_task_that_scheduler_started_though_no_event_told_is_found_and_not_doubled",
+        "tests/unit/plan/test_decisions.py::TestAwaited::"
+        "test_the_schedule_is_left_alone_with_its_slot_for_as_long_as_it_tries",
     ),
     Bug(
         "call-a-slot-missed-with-its-events-unread",
@@ -410,11 +411,11 @@ BUGS = (
         f"{_LAUNCHES}::TestAnnotation::test_the_value_is_handled_only_after_its_run_is_there",
     ),
     Bug(
-        "give-a-place-to-whoever-asks-first",
+        "give-a-place-to-whoever-is-there",
         f"{_CONTROLLER}/admission.py",
-        "            if turn not in line.next():\n",
-        "            if not line.free:\n",
-        f"{_LAUNCHES}::TestLimit::test_the_order_survives_the_process",
+        "        return sorted(self.waiting)[:free] if free else []\n",
+        "        return sorted(self.waiting, reverse=True)[:free] if free else []\n",
+        f"{_LAUNCHES}::TestLimit::test_more_runs_than_the_template_allows_wait_and_go_in_the_order_they_were_asked_for",
     ),
 )
 """All of them."""

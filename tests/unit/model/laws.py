@@ -120,8 +120,15 @@ def i6_at_rest_one_revision_is_left(world: World, used: set[str]) -> None:
 
 def i6_what_an_active_run_uses_stays(world: World) -> None:
     """The revision of a run that goes on is not retired, as long as its task stays."""
-    staying = {one["metadata"]["name"] for one in world.store.all(TASKS) if "deletionTimestamp" not in one["metadata"]}
-    going = (run for run in world.runs() if run["spec"]["task"] in staying and run["status"].get("phase") not in ENDS)
+    tasks = [one["metadata"] for one in world.store.all(TASKS) if "deletionTimestamp" not in one["metadata"]]
+    staying, uids = {one["name"] for one in tasks}, {one["uid"] for one in tasks}
+    going = (
+        run
+        for run in world.runs()
+        if run["spec"]["task"] in staying
+        and {owner["uid"] for owner in run["metadata"].get("ownerReferences", ())} <= uids
+        and run["status"].get("phase") not in ENDS
+    )
     used = {run["status"].get("taskDefinitionArn") for run in going}
     assert not used & world.account.inactive
 

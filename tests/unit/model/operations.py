@@ -309,7 +309,8 @@ class Operations(RuleBasedStateMachine):
         mark = len(self.world.trace.writes)
         for _ in range(3):
             self._pass(601)
-        assert [str(call) for call in self.world.trace.writes[mark:]] == []
+        written = [str(call) for call in self.world.trace.writes[mark:]]
+        assert written == [], written
 
     def _is_allowed(self) -> bool:
         return NAMESPACE in self.world.object(TEMPLATES, "default")["spec"]["namespaces"]

@@ -6,6 +6,8 @@ What hypothesis finds it prints as a program. `operations` says what happens to 
 
 from __future__ import annotations
 
+import os
+
 import pytest
 from hypothesis import HealthCheck, settings
 
@@ -14,6 +16,7 @@ from unit.model.operations import TaskOperations
 from unit.model.run_operations import RunOperations
 
 _ODD = [HealthCheck.too_slow, HealthCheck.filter_too_much, HealthCheck.data_too_large]
+_TIMES = int(os.environ.get("MODEL_TIMES", "1"))  # how much longer it is to be played than for each change
 
 
 def test_the_names_of_the_strangers_are_not_ours() -> None:
@@ -32,12 +35,12 @@ def test_the_names_of_the_strangers_are_not_ours() -> None:
 
 TestTaskOperations = TaskOperations.TestCase
 TestTaskOperations.settings = settings(
-    max_examples=40, stateful_step_count=30, deadline=None, suppress_health_check=_ODD
+    max_examples=40 * _TIMES, stateful_step_count=30, deadline=None, suppress_health_check=_ODD
 )
-TestTaskOperations = pytest.mark.timeout(300)(TestTaskOperations)
+TestTaskOperations = pytest.mark.timeout(240 * _TIMES)(TestTaskOperations)
 
 TestRunOperations = RunOperations.TestCase
 TestRunOperations.settings = settings(
-    max_examples=60, stateful_step_count=30, deadline=None, suppress_health_check=_ODD
+    max_examples=35 * _TIMES, stateful_step_count=50, deadline=None, suppress_health_check=_ODD
 )
-TestRunOperations = pytest.mark.timeout(300)(TestRunOperations)
+TestRunOperations = pytest.mark.timeout(240 * _TIMES)(TestRunOperations)
