@@ -215,7 +215,8 @@ class TaskPass:
     def _look_again(self, configured: Configured, look_at: datetime | None) -> None:
         now, memory = self._context.now(), self._notes.memory
         slot = moment(self._now().status.next_schedule_time)
-        if slot is not None:  # one that has passed since it was computed is told anew, too
+        # One that has passed since it was computed is told anew, too; what was in the way of that has a patience.
+        if slot is not None and (slot > now or not self._troubles):
             self._context.queue.add_after(self._key, max((slot - now).total_seconds(), 0.0) + _AFTER_SLOT)
         if isinstance(configured, Settled) and memory.postponed is None:
             self._come_again(memory.retire_at)  # its time may have come while the pass was under way

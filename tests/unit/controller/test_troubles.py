@@ -15,6 +15,7 @@ from fixtures.objects import ACCOUNT
 NAME = OWNER.schedule_name(0)
 ON, OFF = {NAME: True}, {NAME: False}
 DENIED = Blocked("AccessDenied", "Grant it.")
+NO_ANSWER = Busy("Unreachable", "The API server does not answer")
 
 
 def process(world: World) -> Process:
@@ -136,6 +137,18 @@ class TestDeletion:
         world.tells(tasks[1], "STOPPED", exit_code=0)
 
         assert "finalizers" not in world.object(RUNS, other)["metadata"]
+
+
+class TestPatience:
+    def test_a_slot_that_cannot_be_told_is_tried_with_patience(self, world: World) -> None:
+        world.trace.fail_next("kube.patch_status", NO_ANSWER, times=1000)
+        world.pass_time(86_400)
+        mark = len(world.trace.calls)
+
+        world.pass_time(120, step=1)
+
+        tries = [str(call) for call in world.trace.calls[mark:] if call.operation == "kube.patch_status"]
+        assert 0 < len(tries) < 20
 
 
 class TestRuns:
