@@ -69,9 +69,9 @@ class Announcements:
         log.warning("Background task execution failed for taskID=%s run=%s err=%s", self._key, run, why, extra=told)
 
     def _failed_attempt(self, run: str, after: RunStatus) -> None:
-        again = f", tried again at {after.retry_time}" if after.retry_time else ""
+        again = f", the next is due at {after.retry_time}" if after.retry_time else ""
         why = f"{after.reason}: {after.message}"
-        self.tell("BackoffRetry", f"Attempt of run {run} failed{again}: {why}", kind="Warning")
+        self.tell("BackoffRetry", f"Attempt of run {run} failed{again}: {after.message}", kind="Warning")
         told = {**self._fields(run, after), "reason": after.reason}
         log.warning("Background task execution failed for taskID=%s run=%s err=%s", self._key, run, why, extra=told)
 

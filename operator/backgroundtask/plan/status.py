@@ -209,15 +209,19 @@ def _switched_off(spec: TaskSpec | None, error: Expected) -> Verdict:
     return Verdict(SCHEDULED, "False", error.reason, error.message)
 
 
+_TELLS = ("tells the operator to start it", "tell the operator to start it")
+
+
 def _settled_message(settled: Settled) -> str:
     definition = f"Task definition {settled.definition_arn.rpartition('/')[2]} is registered"
     schedules = settled.desired.schedules
     if not schedules:
         return f"{definition}."
     kind = "schedule" if schedules[0].clock == "Scheduler" else "EventBridge rule"
-    fires = "starts it" if schedules[0].launch == "Direct" else "tells the operator to start it"
-    state = fires if all(one.enabled for one in schedules) else "is switched off"
-    return f"{definition}, {kind} {', '.join(one.name for one in schedules)} {state}."
+    fires = ("starts it", "start it") if schedules[0].launch == "Direct" else _TELLS
+    one, many = fires if all(one.enabled for one in schedules) else ("is switched off", "are switched off")
+    kinds, state = (kind, one) if len(schedules) == 1 else (f"{kind}s", many)
+    return f"{definition}, {kinds} {' and '.join(each.name for each in schedules)} {state}."
 
 
 def _scheduled(spec: TaskSpec | None, desired: Desired) -> Verdict:

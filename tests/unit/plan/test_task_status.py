@@ -197,7 +197,7 @@ def test_a_settled_task_tells_what_aws_holds_for_it() -> None:
     ready = find(status.conditions, "Ready")
     assert ready is not None
     assert ready.message == (
-        f"Task definition bgt_test_reports_nightly:7 is registered, schedule {first}, {second} starts it."
+        f"Task definition bgt_test_reports_nightly:7 is registered, schedules {first} and {second} start it."
     )
 
 
