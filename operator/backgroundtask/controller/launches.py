@@ -141,7 +141,7 @@ class Launches:
             return self._write(run, ended(run, "Failed", refusal.reason, refusal.message, self._context.now()))
         limit = grounds.site.spec.limits.concurrent_runs
         if not self._admission.admits(grounds.site.template, limit, run):
-            message = f"LaunchTemplate {grounds.site.template} has limits.concurrentRuns {limit}: it waits for others to end."
+            message = f"LaunchTemplate {grounds.site.template} has limits.concurrentRuns {limit}: it waits for room."
             return self._hold(run, CONCURRENT_RUNS_LIMIT, message)
         if step.needs_leave:
             self._party.grant(run.metadata.name)
