@@ -320,6 +320,14 @@ BUGS = (
         "tests/unit/plan/test_decisions.py::TestUnderWay::test_a_run_that_was_launched",
     ),
     Bug(
+        "repeat-a-launch-that-is-no-longer-allowed",
+        f"{_CONTROLLER}/launches.py",
+        "            self._judge_again(run)\n",
+        "            pass\n",
+        f"{_LAUNCHES}::TestUnknownAnswers::"
+        "test_a_launch_without_an_answer_is_not_repeated_once_it_is_no_longer_allowed",
+    ),
+    Bug(
         "forbid-beside-runs-of-schedules-only",
         f"{_PLAN}/leave.py",
         "        if unit_of(one) != unit\n        and one.status.phase not in ENDS\n",
