@@ -86,7 +86,7 @@ def is_awaited(run: BackgroundTaskRun) -> bool:
 
 def unit_of(run: BackgroundTaskRun) -> str:
     """What the run is an item of: all items of its slot or its request. A run without item is a unit by itself."""
-    is_made_by_us = slot_of_run(run) is not None or run.metadata.labels.get(TRIGGER_LABEL) == BY_ANNOTATION
+    is_made_by_us = slot_of_run(run) is not None or run.metadata.labels.get(TRIGGER_LABEL) in {BY_ANNOTATION, BY_HAND}
     base = _base(run) if is_made_by_us else run.metadata.name
     return base if base == run.metadata.name else f"{base}-*"
 

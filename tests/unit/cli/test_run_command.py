@@ -74,7 +74,7 @@ def test_a_task_with_items_makes_one_run_an_item_in_their_order(bgt: Person) -> 
     assert told.out == "nightly-x0000-0\nnightly-x0000-1\n"
     assert [run["spec"]["item"] for run in bgt.runs()] == ["emea", "apac"]
     made = [parse_run(body) for body in bgt.runs()]
-    assert [(unit_of(run), index_of(run)) for run in made] == [("nightly-x0000", 0), ("nightly-x0000", 1)]
+    assert [(unit_of(run), index_of(run)) for run in made] == [("nightly-x0000-*", 0), ("nightly-x0000-*", 1)]
 
 
 def test_one_item_makes_one_run(bgt: Person) -> None:
