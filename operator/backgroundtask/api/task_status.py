@@ -43,6 +43,7 @@ class LastRun(Model):
     phase: Phase = Field(description="How it ended.")
     reason: Word | None = Field(None, description="One CamelCase word: why it ended so.")
     exit_code: int | None = Field(None, description="Exit code of the container, where it had one.")
+    completion_time: Time | None = Field(None, description="When it ended.")
 
 
 class ActiveRun(Model):
@@ -79,7 +80,10 @@ class TaskStatus(Status):
         "their time to start is over.",
     )
     last_successful_time: Time | None = Field(None, description="When a run last succeeded.")
-    last_failure_time: Time | None = Field(None, description="When a run last ended otherwise.")
+    last_failure_time: Time | None = Field(
+        None,
+        description="When a run last failed, was missed or got lost; one that was cancelled or replaced is no failure.",
+    )
     last_run: LastRun | None = Field(None, description="The run that ended last.")
     active: Annotated[
         tuple[ActiveRun, ...], Field(max_length=ACTIVE_SHOWN, strict=False), first(ACTIVE_SHOWN), Unique("name")

@@ -24,7 +24,7 @@ def run_fields(before: TaskStatus, runs: Sequence[BackgroundTaskRun]) -> dict[st
     """
     active = _active(before, runs)
     good = [run for run in runs if run.status.phase == "Succeeded"]
-    bad = [run for run in runs if run.status.phase in ENDS - COMPLETE_ENDS]
+    bad = [run for run in runs if run.status.phase in ENDS - COMPLETE_ENDS - {"Cancelled"}]  # that was somebody's wish
     return {
         "active": active[:ACTIVE_SHOWN],
         "active_runs": len(active),
@@ -57,6 +57,7 @@ def last_run(before: TaskStatus, runs: Iterable[BackgroundTaskRun]) -> LastRun |
         phase=newest.status.phase,
         reason=newest.status.reason,
         exit_code=newest.status.exit_code,
+        completion_time=newest.status.completion_time,
     )
 
 
@@ -65,7 +66,12 @@ def _end(run: BackgroundTaskRun) -> tuple[str, str]:
 
 
 def _end_of_last(before: TaskStatus, last: LastRun) -> tuple[str, str]:
-    return max(filter(None, (before.last_successful_time, before.last_failure_time)), default=""), last.name
+    known = (
+        last.completion_time,
+        before.last_successful_time,
+        before.last_failure_time,
+    )  # of older versions the others
+    return max(filter(None, known), default=""), last.name
 
 
 def last_run_verdict(last: LastRun | None) -> Verdict:

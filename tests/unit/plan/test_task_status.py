@@ -444,10 +444,10 @@ def test_each_end_moves_the_time_that_it_is_about(phase: str) -> None:
     status = seen(subject(), None, ended(1, phase))
 
     assert status.last_schedule_time == "2026-11-21T03:01:00Z"
-    good, bad = phase == "Succeeded", phase in ENDS - {"Succeeded", "Skipped"}
+    good, bad = phase == "Succeeded", phase in ENDS - {"Succeeded", "Skipped", "Cancelled"}
     assert status.last_successful_time == ("2026-11-21T03:01:30Z" if good else None)
     assert status.last_failure_time == ("2026-11-21T03:01:30Z" if bad else None)
-    assert (status.last_run is not None) == (good or bad)
+    assert (status.last_run is not None) == (good or bad or phase == "Cancelled"), "a replaced run is no failure"
 
 
 def test_the_last_run_is_the_one_that_ended_last_and_tells_how() -> None:
@@ -462,12 +462,22 @@ def test_the_last_run_is_the_one_that_ended_last_and_tells_how() -> None:
         "phase": "Failed",
         "reason": "NonZeroExitCode",
         "exitCode": 3,
+        "completionTime": "2026-11-21T03:09:30Z",
     }
     assert told(status, "LastRunSucceeded") == ("False", "NonZeroExitCode")
     condition = find(status.conditions, "LastRunSucceeded")
     assert condition is not None
     assert condition.message == "Run nightly-09 ended as Failed with exit code 3: see its message."
     assert verdict(status) == "Current", "a failed run stops no roll-out"
+
+
+def test_a_cancelled_run_that_was_pruned_stays_the_last() -> None:
+    before = seen(subject(), None, ended(7, "Failed"), ended(9, "Cancelled"))
+
+    after = seen(subject(status=before), None, ended(7, "Failed"))
+
+    assert before.last_run is not None
+    assert after.last_run == before.last_run
 
 
 @pytest.mark.parametrize(
