@@ -136,7 +136,7 @@ def _without_arns(value: Any) -> Any:
 
 @pytest.mark.parametrize("moment", ["before", "after"])
 @pytest.mark.parametrize("index", range(len(SCRIPT)), ids=[act.__name__.strip("_") for act in SCRIPT])
-@pytest.mark.timeout(20)  # each write of an act is a world of its own
+@pytest.mark.timeout(120)  # each write of an act is a world of its own
 def test_killed_at_any_write_it_ends_where_an_undisturbed_run_does(index: int, moment: Moment) -> None:
     undisturbed = begun(SCRIPT[: index + 1])
     wanted, revisions = picture(undisturbed), len(undisturbed.account.revisions)

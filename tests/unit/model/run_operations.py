@@ -65,6 +65,14 @@ OVERRIDES = st.sampled_from(
         {"taskRole": "nobodys"},
     ]
 )
+REQUESTS = st.fixed_dictionaries(
+    {
+        "overrides": OVERRIDES,
+        "item": st.sampled_from([None, None, None, None, "a"]),
+        "ttlSecondsAfterFinished": st.sampled_from([None, None, 30]),
+        "cancel": st.sampled_from([None, None, None, None, True]),
+    }
+)
 TEMPLATE = st.sampled_from(
     [
         {"limits": {"concurrentRuns": 1}},
@@ -135,19 +143,8 @@ class RunOperations(Operations):
     def the_template_changes(self, spec: dict[str, Any]) -> None:
         self.world.edit_template(**spec)
 
-    @rule(
-        name=st.sampled_from(NAMES),
-        number=st.integers(1, 4),
-        overrides=OVERRIDES,
-        item=st.sampled_from([None, None, None, None, "a"]),
-        ttl=st.sampled_from([None, None, 30]),
-        trouble=TROUBLES,
-    )
-    def somebody_makes_a_run(
-        self, name: str, number: int, overrides: dict[str, Any] | None, item: str | None, ttl: int | None,
-        trouble: Trouble,
-    ) -> None:  # fmt: skip
-        asked = {"overrides": overrides, "item": item, "ttlSecondsAfterFinished": ttl}
+    @rule(name=st.sampled_from(NAMES), number=st.integers(1, 4), asked=REQUESTS, trouble=TROUBLES)
+    def somebody_makes_a_run(self, name: str, number: int, asked: dict[str, Any], trouble: Trouble) -> None:
         run = f"{name}-by-hand-{number}"
         if self.world.find(RUNS, run) is None:
             spec = {"task": name, **{key: value for key, value in asked.items() if value is not None}}

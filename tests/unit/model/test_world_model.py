@@ -35,12 +35,12 @@ def test_the_names_of_the_strangers_are_not_ours() -> None:
 
 TestTaskOperations = TaskOperations.TestCase
 TestTaskOperations.settings = settings(
-    max_examples=40 * _TIMES, stateful_step_count=30, deadline=None, suppress_health_check=_ODD
+    max_examples=30 * _TIMES, stateful_step_count=30, deadline=None, suppress_health_check=_ODD
 )
 TestTaskOperations = pytest.mark.timeout(240 * _TIMES)(TestTaskOperations)
 
 TestRunOperations = RunOperations.TestCase
 TestRunOperations.settings = settings(
-    max_examples=35 * _TIMES, stateful_step_count=50, deadline=None, suppress_health_check=_ODD
+    max_examples=25 * _TIMES, stateful_step_count=50, deadline=None, suppress_health_check=_ODD
 )
 TestRunOperations = pytest.mark.timeout(240 * _TIMES)(TestRunOperations)
