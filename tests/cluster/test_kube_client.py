@@ -99,7 +99,7 @@ def test_what_does_not_exist_is_absent_and_so_is_what_is_in_no_namespace(api: Ku
 
 
 def test_a_kind_that_is_not_served_is_not_absent(api: Kube, namespace: str) -> None:
-    unserved = Resource("imagerepositories", "ImageRepository")
+    unserved = Resource("somethings", "Something")
 
     with pytest.raises(Blocked) as blocked:
         api.get(unserved, namespace, "absent")
