@@ -91,13 +91,16 @@ def creations_of(world: CrashWorld) -> Creations:
         operation: [one for one in world.aws.journal(operation=operation) if one["effect"]]
         for operation in ("CreateSchedule", "RunTask")
     }
-    asked = {json.dumps(one["params"], sort_keys=True) for one in made["CreateSchedule"]}  # with its token
+    asked = {
+        operation: {json.dumps(one["params"], sort_keys=True) for one in calls}  # with its token
+        for operation, calls in made.items()
+    }
     created = [one for one in world.proxy.writes if one.call.label == "kube.POST backgroundtaskruns"]
     return Creations(
         revisions=sum(len(answer["taskDefinitionArns"]) for answer in listed),
-        schedules=len(asked),
+        schedules=len(asked["CreateSchedule"]),
         runs=sum(one.status == 201 for one in created),
-        ecs_tasks=len(made["RunTask"]),
+        ecs_tasks=len(asked["RunTask"]),
     )
 
 
