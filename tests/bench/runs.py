@@ -81,7 +81,7 @@ class OnDemand:
         yield Figure("runs_at_once_p99_s", percentile(seconds, 0.99))
         yield Figure("runs_at_once_doubled", self._launched() - before - self._together, 0)
         yield Figure("runs_at_once_refused_by_aws", self._refused())
-        yield Figure("runs_at_once_warnings", self._warnings(), 0)
+        yield Figure("runs_at_once_warnings", len(world.warnings()), 0)
         world.aws.set_throttles([])
 
     def _task(self, number: int) -> str:
@@ -123,10 +123,6 @@ class OnDemand:
     def _refused(self) -> int:
         limits = self._stage.world.aws.control("GET", "throttles")["limits"]
         return sum(int(one["refused"]) for one in limits)
-
-    def _warnings(self) -> int:
-        selector = ("get", "events", "--field-selector", "type=Warning", "-o", "json")
-        return len(json.loads(self._stage.world.kubectl(*selector))["items"])
 
 
 class EveryMinute:

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
-from typing import Any
 
 from bench.figures import Figure, percentile
 from bench.life import SECONDS
@@ -54,17 +52,11 @@ class Throttled:
         yield Figure("throttled_create_p50_s", percentile(seconds, 0.5))
         yield Figure("throttled_delete_meanwhile_s", deletion["total"], 10)
         yield Figure("throttled_errors_in_statuses", len(answer["conditions"].keys() - _NO_ERRORS), 0)
-        yield Figure("throttled_warnings", self._warnings(), 0)
+        yield Figure("throttled_warnings", len(world.warnings()), 0)
         yield Figure("throttled_refused_by_aws", self._refused())
         yield Figure("throttled_api_writes_per_task", counts.api_writes / len(self._tasks))
         yield Figure("throttled_aws_calls_per_task", counts.aws_calls / len(self._tasks))
         yield Figure("throttled_cpu_controllers_s", counts.cpu["controllers"])
-
-    def _warnings(self) -> int:
-        told: dict[str, Any] = json.loads(
-            self._stage.world.kubectl("get", "events", "--field-selector", "type=Warning", "-o", "json")
-        )
-        return len(told["items"])
 
     def _refused(self) -> int:
         limits = self._stage.world.aws.control("GET", "throttles")["limits"]

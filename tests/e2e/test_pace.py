@@ -50,7 +50,7 @@ def test_twenty_tasks_become_ready_without_a_throttle_and_a_deletion_goes_ahead(
     assert (len(registered), len(retired)) == (len(NAMES), 1)
     assert before < len(NAMES), "the deletion was over before the last of them was registered"
     _stays_below([*registered, *retired])
-    assert _warnings(world) == []
+    assert world.warnings() == []
     assert operator.terminate() == 0
 
 
@@ -108,8 +108,3 @@ def _stays_below(calls: list[dict[str, Any]]) -> None:
     for first, start in enumerate(moments):
         for last, end in enumerate(moments[first:], 1):
             assert last <= BURST + REFILL * ((end - start) / timedelta(seconds=1))
-
-
-def _warnings(world: World) -> list[str]:
-    told = json.loads(world.kubectl("get", "events", "--field-selector", "type=Warning", "-o", "json"))["items"]
-    return [f"{one['involvedObject']['name']}: {one['reason']}" for one in told]
