@@ -74,6 +74,11 @@ class TaskStatus(Status):
         None, description="When the next run is due; absent if suspended, without cron, or with rate(...)."
     )
     last_schedule_time: Time | None = Field(None, description="Slot of the latest scheduled run.")
+    slots_accounted_from: Time | None = Field(
+        None,
+        description="When the schedule was last settled: the account of its slots begins here. Where AWS's clock is "
+        "behind, a slot just before it may run, too.",
+    )
     slots_accounted_until: Time | None = Field(
         None,
         description="Each slot of the schedule up to here has, or had, its run. Slots after it are looked for once "

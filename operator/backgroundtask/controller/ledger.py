@@ -7,7 +7,7 @@ version that its decision saw. Knows the life of run objects; what an ECS task m
 """
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from backgroundtask.api.metadata import ObjectMeta
@@ -24,7 +24,7 @@ from backgroundtask.errors import Busy, Expected, Rejected
 from backgroundtask.kube.cache import DELETED
 from backgroundtask.kube.resource import RUNS, Body
 from backgroundtask.plan.definition import Logs
-from backgroundtask.plan.identity import RunOf, has_ended, is_told_again, run_of
+from backgroundtask.plan.identity import AccountedSlots, RunOf, has_ended, is_told_again, run_of
 from backgroundtask.plan.merging import merged
 from backgroundtask.plan.outcome import Task
 from backgroundtask.plan.runs import run_for_slot
@@ -41,7 +41,7 @@ class Terms:
     logs: Logs | None  # None where nobody knows where their output goes
     policy: Policy
     creates: bool = True  # a run that is missing is made; not for a task that is being deleted
-    accounted_until: str | None = None  # each slot up to here had its run: one that is missing was pruned
+    accounted: AccountedSlots = field(default_factory=AccountedSlots)  # had their run: one that is missing was pruned
 
 
 class Ledger:
@@ -232,7 +232,7 @@ class Ledger:
             return self.create(body)
         if said.uid or said.slot is None or task.arn in self._ends or not self.terms.creates:
             return None  # it was deleted
-        if is_told_again(task, said.slot, self.terms.accounted_until):
+        if is_told_again(task, said.slot, self.terms.accounted):
             return None
         return self.create(run_for_slot(self.task, said.slot), told_by="task")
 

@@ -25,7 +25,7 @@ from backgroundtask.kube.resource import TASKS
 from backgroundtask.plan.moments import moment
 from backgroundtask.plan.names import run_name
 from backgroundtask.plan.runs import run_for_slot
-from backgroundtask.plan.slots import Slot, account, firings, firings_after, overdue, refusal, with_cursor
+from backgroundtask.plan.slots import Slot, account, account_of, firings, firings_after, overdue, refusal, with_cursor
 from backgroundtask.plan.status import Configured, Settled, Subject, Unchanged
 
 
@@ -63,11 +63,12 @@ class Accounted:
     configured: Configured
     until: datetime | None
     is_behind: bool = False
+    begins: bool = False  # the account of the schedules begins at `until`
     trouble: Expected | None = None
 
     def noted(self, before: TaskStatus, after: TaskStatus) -> TaskStatus:
         """The status `after`, with the cursor."""
-        return with_cursor(before, after, self.until, is_behind=self.is_behind)
+        return with_cursor(before, after, self.until, is_behind=self.is_behind, begins=self.begins)
 
 
 class Slots:
@@ -103,7 +104,7 @@ class Slots:
         changed = _changed(configured, began) if closes else began
         if since is None or not fires:  # what fired before anybody kept account has its runs up to the last one
             last = moment(task.status.last_schedule_time) if fires else None
-            return Accounted(configured=configured, until=last or changed.replace(microsecond=0))
+            return Accounted(configured=configured, until=last or changed.replace(microsecond=0), begins=last is None)
         found = account(
             fires,
             since=since,
@@ -123,7 +124,10 @@ class Slots:
             self._context.queue.add_after(key, max((found.look_at - self._context.now()).total_seconds(), 0.0))
         is_held = closes and found.is_behind
         return Accounted(
-            configured=Unchanged() if is_held else configured, until=found.until, is_behind=found.is_behind
+            configured=Unchanged() if is_held else configured,
+            until=found.until,
+            is_behind=found.is_behind,
+            begins=closes and not found.is_behind,
         )
 
     def dismiss(self, key: TaskKey) -> None:
@@ -172,7 +176,7 @@ class Slots:
             hint.slot,
             hint.uid,
             task_uid=task.metadata.uid,
-            accounted_until=task.status.slots_accounted_until,
+            accounted=account_of(task.status),
             now=self._context.now(),
         )
 

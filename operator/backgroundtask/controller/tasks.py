@@ -29,6 +29,7 @@ from backgroundtask.errors import Expected, Rejected
 from backgroundtask.kube.resource import TASKS, Ref
 from backgroundtask.plan.desired import logs
 from backgroundtask.plan.life import Policy
+from backgroundtask.plan.slots import account_of
 from backgroundtask.plan.status import Refused, Subject, Unchanged, task_status
 
 
@@ -87,7 +88,7 @@ class Tasks:
             logs=place,
             policy=policy,
             creates=metadata.deletion_timestamp is None or is_paused,
-            accounted_until=task.status.slots_accounted_until,
+            accounted=account_of(task.status),
         )
         return Ledger(self._context, metadata, terms, self._ends)
 

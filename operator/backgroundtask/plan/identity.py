@@ -24,6 +24,7 @@ BY_HAND = "manual"
 """Value of the label `TRIGGER_LABEL`: somebody asked for the run at the command line, for one run an item if any."""
 
 _OF_ITS_SLOT = timedelta(hours=1)  # no schedule tries for longer
+_SKEW = timedelta(hours=1)  # by which AWS's clock may be behind ours
 _ITEM = re.compile(r"(?P<unit>.+)-(?P<index>0|[1-9][0-9]{0,2})")
 
 
@@ -56,12 +57,31 @@ def is_of(task: Task, run: BackgroundTaskRun, task_uid: str) -> bool:
     )
 
 
-def is_told_again(task: Task, slot: datetime, accounted_until: str | None) -> bool:
+@dataclass(frozen=True, slots=True)
+class AccountedSlots:
+    """For which slots of a task there is, or was, a run: those after `since`, up to and with `until` (both `Time`s).
+
+    A schedule is settled at a time of our clock, and fires by AWS's: where that is behind, slots of the last hour
+    before `since` may fire, too, and nobody has told of them.
+    """
+
+    since: str | None = None
+    until: str | None = None
+
+    def has(self, slot: datetime) -> bool:
+        """Whether the slot is known to have had its run."""
+        told = stamp(slot)
+        if self.until is None or told > self.until:
+            return False
+        return self.since is None or told > self.since or stamp(slot + _SKEW) <= self.since
+
+
+def is_told_again(task: Task, slot: datetime, accounted: AccountedSlots) -> bool:
     """Whether an ECS task whose slot has no run is one of long ago, whose run was pruned: it revives none.
 
-    Each slot up to `accounted_until` had its run. One that runs and was started much later is news all the same.
+    One that runs and was started much later than its slot is news all the same.
     """
-    if accounted_until is None or stamp(slot) > accounted_until:
+    if not accounted.has(slot):
         return False
     return task.has_ended or task.created_at is None or task.created_at - slot < _OF_ITS_SLOT
 

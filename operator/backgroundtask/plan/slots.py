@@ -15,6 +15,7 @@ from backgroundtask.api.conditions import SCHEDULED, find
 from backgroundtask.api.task_status import TaskStatus
 from backgroundtask.cron import parse, times_between
 from backgroundtask.errors import Rejected
+from backgroundtask.plan.identity import AccountedSlots
 from backgroundtask.plan.moments import moment, stamp
 from backgroundtask.plan.schedule import MAXIMUM_AGE
 from backgroundtask.plan.status import Configured, Refused, Settled
@@ -142,23 +143,34 @@ def overdue(status: TaskStatus, *, now: datetime, has_run: HasRun, deadline: tim
     return sum(not has_run(slot.time) and slot.time + patience(slot, deadline) < late for slot in slots)
 
 
-def refusal(slot: datetime, uid: str, *, task_uid: str, accounted_until: str | None, now: datetime) -> str | None:
+def account_of(status: TaskStatus) -> AccountedSlots:
+    """Which slots of a task had their run, as its status tells."""
+    return AccountedSlots(since=status.slots_accounted_from, until=status.slots_accounted_until)
+
+
+def refusal(slot: datetime, uid: str, *, task_uid: str, accounted: AccountedSlots, now: datetime) -> str | None:
     """Why a word about a slot that has no run makes none, or None where it makes one."""
     if uid != task_uid:
         return "it is for a task that bore this name before"
     if slot > now + FUTURE:
         return "its slot is in the future"
-    if accounted_until is not None and stamp(slot) <= accounted_until:
-        return "its slot had its run, or came before the schedule was settled"
+    if accounted.has(slot):
+        return "its slot had its run, or came long before the schedule was settled"
     return None
 
 
-def with_cursor(before: TaskStatus, after: TaskStatus, until: datetime | None, *, is_behind: bool) -> TaskStatus:
-    """The status with the cursor where that costs no write of its own, or is worth one: a long way is kept."""
+def with_cursor(
+    before: TaskStatus, after: TaskStatus, until: datetime | None, *, is_behind: bool, begins: bool = False
+) -> TaskStatus:
+    """The status with the cursor where that costs no write of its own, or is worth one: a long way is kept.
+
+    `begins`: the account begins there.
+    """
     told = stamp(until) if until else after.slots_accounted_until
     if told == after.slots_accounted_until or (before == after and not is_behind):
         return after
-    return after.model_copy(update={"slots_accounted_until": told})
+    start = {"slots_accounted_from": told} if begins else {}
+    return after.model_copy(update={"slots_accounted_until": told, **start})
 
 
 def _slots(fires: Firing, start: datetime, end: datetime) -> Iterable[Slot]:

@@ -150,7 +150,7 @@ class TestTicks:
         ("how", "why"),
         [
             ({"uid": "another"}, "it is of a task that bore the name before"),
-            ({"slot": "2026-11-21T11:59:00Z"}, "the schedule was settled after it"),
+            ({"slot": "2026-11-21T10:30:00Z"}, "the schedule was settled long after it"),
             ({"slot": "2028-01-01T00:00:00Z"}, "nobody can know of it yet"),
         ],
     )
@@ -161,6 +161,13 @@ class TestTicks:
 
         assert queued.runs() == [], why
         assert queued.account.messages(TICKS) == []
+
+    def test_a_tick_of_just_before_the_schedule_was_settled_makes_a_run_as_our_clock_may_be_ahead(
+        self, queued: World
+    ) -> None:
+        ticking(queued, slot="2026-11-21T11:59:00Z")
+
+        assert [run["spec"]["scheduledTime"] for run in queued.runs()] == ["2026-11-21T11:59:00Z"]
 
     def test_a_tick_of_a_task_that_is_gone_is_answered(self, queued: World) -> None:
         uid = queued.task()["metadata"]["uid"]

@@ -11,6 +11,7 @@ from backgroundtask.api.conditions import Condition
 from backgroundtask.api.task_status import ScheduleStatus, TaskStatus
 from backgroundtask.errors import Busy, Rejected
 from backgroundtask.plan import slots
+from backgroundtask.plan.identity import AccountedSlots
 from backgroundtask.plan.slots import (
     Account,
     Firing,
@@ -232,9 +233,26 @@ class TestOverdue:
 def test_a_word_about_a_slot_makes_a_run_but_for_one_that_was_had_and_for_others(
     *, slot: datetime, uid: str, until: str | None, refused: bool
 ) -> None:
-    why = refusal(slot, uid, task_uid="mine", accounted_until=until, now=NOON)
+    why = refusal(slot, uid, task_uid="mine", accounted=AccountedSlots(until=until), now=NOON)
 
     assert (why is not None) == refused
+
+
+@pytest.mark.parametrize(
+    ("minute", "is_had", "why"),
+    [
+        (-61, True, "no clock is behind by more than an hour"),
+        (-59, False, "AWS's clock may be behind ours: the slot was still to come when the schedule was settled"),
+        (0, False, "the account begins after it"),
+        (1, True, "it was accounted for, so its run was pruned"),
+        (10, True, "the last one that was accounted for"),
+        (11, False, "nobody has told of it yet"),
+    ],
+)
+def test_slots_had_their_run_from_where_the_account_begins(*, minute: int, is_had: bool, why: str) -> None:
+    accounted = AccountedSlots(since="2026-11-21T12:00:00Z", until="2026-11-21T12:10:00Z")
+
+    assert accounted.has(NOON + minute * MINUTE) is is_had, why
 
 
 class TestCursor:
