@@ -6,15 +6,15 @@ to keep them when the object goes, other than for what the operator can register
 
 from typing import Annotated, ClassVar
 
-from pydantic import Field, StringConstraints, ValidationError, ValidatorFunctionWrapHandler, field_validator
+from pydantic import Field, StringConstraints, field_validator
 
 from backgroundtask.api.conditions import Conditions
 from backgroundtask.api.fields import Arn, TemplateName, dns_label
 from backgroundtask.api.metadata import ObjectMeta
 from backgroundtask.api.model import Model, Status
 from backgroundtask.api.names import MAX_LABEL, REPOSITORY_KIND
+from backgroundtask.api.parting import DeletionPolicy, Parting
 from backgroundtask.api.rules import immutable, never_added_or_removed, shaped
-from backgroundtask.api.task import DeletionPolicy
 
 _PART = "[a-z0-9]+(([.]|_|__|-+)[a-z0-9]+)*"
 
@@ -74,28 +74,10 @@ class RepositoryStatus(Status):
     repository_arn: Arn | None = Field(None, description="ARN of the repository.")
 
 
-class RepositoryParting(Model):
-    """What of the spec is needed to part with a repository, readable also where the rest of the spec is refused.
+class RepositoryParting(Parting):
+    """What of the spec is needed to part with a repository, readable also where the rest of the spec is refused."""
 
-    A deletionPolicy that cannot be read counts as Retain: nothing is destroyed on a guess.
-    """
-
-    launch_template: str = "default"
     name: str | None = None
-    deletion_policy: DeletionPolicy = "Retain"
-
-    @field_validator("deletion_policy", mode="wrap")
-    @classmethod
-    def _never_delete_on_a_guess(cls, value: object, handler: ValidatorFunctionWrapHandler) -> object:
-        try:
-            return handler(value)
-        except ValidationError:
-            return "Retain"
-
-    @field_validator("launch_template", mode="before")
-    @classmethod
-    def _some_template(cls, value: object) -> str:
-        return value if isinstance(value, str) else ""
 
     @field_validator("name", mode="before")
     @classmethod

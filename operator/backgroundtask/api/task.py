@@ -5,7 +5,7 @@ Names and meanings are those of CronJob and Job wherever these have one, and of 
 
 from typing import Annotated, ClassVar, Literal
 
-from pydantic import Field, StringConstraints, ValidationError, ValidatorFunctionWrapHandler, field_validator
+from pydantic import Field, StringConstraints, field_validator
 
 from backgroundtask.api.env import Env, WholeSecretArn
 from backgroundtask.api.fargate import OFFER, SIZE_RULE, SIZES
@@ -14,11 +14,11 @@ from backgroundtask.api.metadata import ObjectMeta
 from backgroundtask.api.model import Model
 from backgroundtask.api.names import MAX_TASK_NAME, TASK_KIND
 from backgroundtask.api.overrides import Words
+from backgroundtask.api.parting import DeletionPolicy, Parting
 from backgroundtask.api.rules import Rule, Unique, immutable, shaped
 from backgroundtask.api.task_status import TaskStatus
 from backgroundtask.api.volumes import Volumes
 
-DeletionPolicy = Literal["Delete", "Retain"]
 CpuArchitecture = Literal["X86_64", "ARM64"]
 ConcurrencyPolicy = Literal["Allow", "Forbid", "Replace"]
 
@@ -190,13 +190,9 @@ class TaskSpec(Model):
     )
 
 
-class TaskParting(Model):
-    """What of the spec is needed to stop a task, readable also where the rest of the spec is refused.
+class TaskParting(Parting):
+    """What of the spec is needed to stop a task, readable also where the rest of the spec is refused."""
 
-    A deletionPolicy that cannot be read counts as Retain: nothing is destroyed on a guess.
-    """
-
-    launch_template: str = "default"
     deletion_policy: DeletionPolicy = "Delete"
     suspend: bool = False
 
@@ -204,19 +200,6 @@ class TaskParting(Model):
     @classmethod
     def _suspended_only_if_said(cls, value: object) -> bool:
         return value is True
-
-    @field_validator("deletion_policy", mode="wrap")
-    @classmethod
-    def _never_delete_on_a_guess(cls, value: object, handler: ValidatorFunctionWrapHandler) -> object:
-        try:
-            return handler(value)
-        except ValidationError:
-            return "Retain"
-
-    @field_validator("launch_template", mode="before")
-    @classmethod
-    def _some_name(cls, value: object) -> str:
-        return value if isinstance(value, str) else ""
 
 
 class BackgroundTask(Model):
