@@ -20,7 +20,7 @@ from backgroundtask.controller.keys import TaskKey
 from backgroundtask.controller.ledger import Ledger
 from backgroundtask.errors import Busy, Paced
 from backgroundtask.kube.resource import RUNS, TASKS, Ref
-from backgroundtask.plan.attempts import is_outstanding, strays
+from backgroundtask.plan.attempts import is_denied, is_outstanding, strays
 from backgroundtask.plan.identity import has_ended
 from backgroundtask.plan.moments import moment
 from backgroundtask.plan.stops import is_missing
@@ -87,7 +87,7 @@ def end_run(
 
 def _stop(context: Context, run: BackgroundTaskRun, ecs: EcsRuns, gone: Mapping[str, datetime]) -> bool:
     """Stop the ECS tasks of a run; whether there are none. Their ends come as events, or are found by looking."""
-    if is_outstanding(run.status) and ecs.adopt(run):
+    if (is_outstanding(run.status) or is_denied(run.status)) and ecs.adopt(run):
         context.queue.add(TaskKey(run.metadata.namespace, run.spec.task))  # it is stopped next
         return False
     if is_outstanding(run.status) and not _is_shown(run, context.now()):
@@ -105,9 +105,10 @@ def await_launches(runs: Iterable[BackgroundTaskRun], ecs: EcsRuns, now: datetim
         Busy: that is not sure yet.
     """
     for run in runs:
-        if has_ended(run) or not is_outstanding(run.status) or ecs.adopt(run):
+        is_uncertain = is_outstanding(run.status) or is_denied(run.status)
+        if has_ended(run) or not is_uncertain or ecs.adopt(run):
             continue
-        if not _is_shown(run, now):
+        if is_outstanding(run.status) and not _is_shown(run, now):
             raise Busy("LaunchOutstanding", "Nobody knows yet what a launch has started.", retry_after=_LOOKS)
 
 

@@ -34,6 +34,11 @@ def is_outstanding(status: RunStatus) -> bool:
     return launch is not None and launch.task_arn is None and not launch.refused
 
 
+def is_denied(status: RunStatus) -> bool:
+    """Whether ECS has said that the launch started nothing: a task may be there all the same, so it is looked for."""
+    return status.launch is not None and bool(status.launch.refused)
+
+
 def is_launched(run: BackgroundTaskRun) -> bool:
     """Whether ECS was ever asked for a task of the run, by whomever."""
     status = run.status

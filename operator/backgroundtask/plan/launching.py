@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from datetime import timedelta
 
 from backgroundtask.api.run import BackgroundTaskRun
-from backgroundtask.plan.attempts import is_launched
+from backgroundtask.plan.attempts import is_denied, is_launched
 from backgroundtask.plan.identity import has_ended, is_awaited
 from backgroundtask.plan.lateness import (
     barred,
@@ -55,7 +55,7 @@ def outstanding(run: BackgroundTaskRun, scene: Scene) -> Next:
 def again(run: BackgroundTaskRun, scene: Scene, granted: Sequence[BackgroundTaskRun]) -> Next:
     """The next attempt, or the next try to launch one. It has leave already."""
     status = run.status
-    is_sure = bool(status.attempts) and not (status.launch and status.launch.refused)
+    is_sure = bool(status.attempts) and not is_denied(status)
     end = _too_late(run, scene)
     if end is not None:
         return Next((end if is_sure else Search(run=run, otherwise=end),), scene.now + MOMENT)
@@ -66,7 +66,6 @@ def again(run: BackgroundTaskRun, scene: Scene, granted: Sequence[BackgroundTask
         message = "Its next attempt waits for the end of another run of the task."
         return Next((Hold(run=run, reason="ConcurrencyForbidden", message=message),))
     launch = Launch(run=run, number=_next_number(run), needs_leave=False)
-    # A task may have been started though ECS said that it was not.
     return Next((launch if is_sure else Search(run=run, otherwise=launch),), launch_until(run, scene))
 
 

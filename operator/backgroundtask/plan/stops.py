@@ -14,6 +14,7 @@ from backgroundtask.api.run import BackgroundTaskRun
 from backgroundtask.plan.attempts import (
     attempt_of,
     first_launch,
+    is_denied,
     is_launched,
     is_outstanding,
     live_task,
@@ -60,6 +61,8 @@ def stop(run: BackgroundTaskRun, reason: Reason, scene: Scene) -> Next:
     end = End(run=run, phase=phase, reason=told.reason, message=told.message)
     if reason == "Replaced" and not is_launched(run) and slot_of_run(run) is not None:
         return Next((replace(end, phase="Skipped"),))
+    if is_denied(status):
+        return Next((Search(run=run, otherwise=end),))
     if arn is not None or not is_outstanding(status):
         return Next((end,))
     if is_new:

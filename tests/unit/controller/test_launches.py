@@ -771,6 +771,34 @@ class TestDeletion:
         assert idle.find(RUNS, "mine") is None
         assert idle.account.tasks == {}
 
+    def test_a_task_that_started_though_ecs_said_no_is_stopped_with_its_run(self, idle: World) -> None:
+        arn = self._denied(idle)
+
+        idle.delete(RUNS, "mine")
+        idle.pass_time(20, step=1)
+        assert idle.account.tasks[arn]["desiredStatus"] == "STOPPED"
+        idle.tells(arn, "STOPPED", exit_code=143)
+
+        assert idle.find(RUNS, "mine") is None
+
+    def test_a_task_that_started_though_ecs_said_no_is_stopped_with_its_background_task(self, idle: World) -> None:
+        arn = self._denied(idle)
+
+        idle.delete()
+        idle.pass_time(20, step=1)
+
+        assert idle.account.tasks[arn]["desiredStatus"] == "STOPPED"
+        assert idle.find(TASKS, "nightly") is None
+
+    @staticmethod
+    def _denied(world: World) -> str:
+        """Ask for a run of which ECS says that nothing was started; the ARN of what it has started."""
+        world.account.shortages.append(NO_ROOM)
+        ask(world)
+        process(world).work()
+        [request] = launched(world)
+        return world.account.start_task(request["taskDefinition"], {}, overrides=request["overrides"])
+
     def test_a_task_is_not_gone_before_its_launches_are_known(self, idle: World) -> None:
         idle.trace.fail_next("ecs.run", Busy("AwsUnreachable", "No answer."))
         ask(idle)

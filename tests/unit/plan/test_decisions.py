@@ -469,7 +469,12 @@ class TestStopping:
                 [("Search", NAME, "else", "End", NAME, "Cancelled", "Cancelled")],
                 "there is none",
             ),
-            (refused(), 0.5, [("End", NAME, "Cancelled", "Cancelled")], "nothing was started"),
+            (
+                refused(),
+                0.5,
+                [("Search", NAME, "else", "End", NAME, "Cancelled", "Cancelled")],
+                "ECS said that nothing was started, and may be wrong",
+            ),
             (
                 failed(retryTime="2026-11-21T03:10:00Z"),
                 5,
@@ -662,6 +667,23 @@ class TestReplace:
         waiting = slot_run(0, **failed(retryTime="2026-11-21T03:01:00Z"))
 
         assert steps(waiting, slot_run(1), policy=REPLACE, after=1)[0] == ("End", NAME, "Cancelled", "Replaced")
+
+    @pytest.mark.parametrize(
+        ("asked", "end"),
+        [
+            ({"stop": {"reason": "Cancelled", "time": "2026-11-21T03:00:30Z"}}, "Cancelled"),
+            ({"stop": {"reason": "Replaced", "time": "2026-11-21T03:00:30Z"}}, "Replaced"),
+        ],
+    )
+    def test_what_ecs_has_denied_may_have_started_all_the_same_and_is_looked_for_before_the_end(
+        self, asked: dict[str, Any], end: str
+    ) -> None:
+        denied = slot_run(0, **refused(**asked))
+
+        found = steps(denied, slot_run(1), policy=REPLACE, after=1)
+
+        assert found[0] == ("Search", NAME, "else", "End", NAME, "Cancelled", end)
+        assert found[1] == ("Hold", LATER, "Replacing")
 
     def test_of_several_slots_that_wait_the_newest_stays(self) -> None:
         found = steps(slot_run(2), slot_run(0), slot_run(1), policy=REPLACE, after=2)
