@@ -65,7 +65,7 @@ def gone(world: World, task: str) -> bool:
 
 
 def test_a_rule_fires_and_the_slot_becomes_a_run(world: World) -> None:
-    world.apply("ruled", cron="* * * * *")
+    world.apply("ruled", cron=world.soon())
     [told] = world.ready("ruled")["schedules"]
     assert ":rule/" in told["arn"]
     assert (told["timeZone"], told["launch"]) == ("UTC", "Direct")
@@ -86,7 +86,7 @@ def test_a_rule_fires_and_the_slot_becomes_a_run(world: World) -> None:
 
 
 def test_a_tick_of_a_rule_is_launched_by_the_operator(world: World) -> None:
-    world.apply("ticked", cron="* * * * *", concurrencyPolicy="Forbid")
+    world.apply("ticked", cron=world.soon(), concurrencyPolicy="Forbid")
     [told] = world.ready("ticked")["schedules"]
     assert (told["launch"], told["launchReason"]) == ("Queue", "concurrencyPolicy: Forbid")
     assert target(world, "ticked")["Arn"] == world.template["spec"]["queues"]["ticks"]
@@ -126,7 +126,7 @@ def test_a_deleted_task_leaves_no_rule_no_target_and_no_revision(world: World) -
 
 def test_of_two_tasks_that_a_rule_starts_for_one_slot_the_younger_is_stopped_and_recorded(world: World) -> None:
     world.aws.control("PUT", "rules", TWICE)
-    world.apply("doubled", cron="* * * * *", command=FOREVER)
+    world.apply("doubled", cron=world.soon(), command=FOREVER)
     world.ready("doubled")
 
     world.next_slot()

@@ -13,7 +13,7 @@ FOREVER = ["sh", "-c", "trap 'exit 0' TERM; while :; do sleep 0.1; done"]
 def test_a_running_task_is_shown_while_it_runs_and_stopped_with_its_background_task(
     world: World, operator: Operator
 ) -> None:
-    world.apply("endless", cron="* * * * *", command=FOREVER)
+    world.apply("endless", cron=world.soon(), command=FOREVER)
     world.ready("endless")
     world.next_slot()
     status = eventually(
@@ -35,7 +35,7 @@ def test_a_running_task_is_shown_while_it_runs_and_stopped_with_its_background_t
 def test_deleting_an_active_run_stops_its_task_and_the_run_goes_when_that_has_ended(
     world: World, operator: Operator
 ) -> None:
-    world.apply("halted", cron="* * * * *", command=FOREVER)
+    world.apply("halted", cron=world.soon(), command=FOREVER)
     world.ready("halted")
     world.next_slot()
     eventually(lambda: _is_running(world, "halted"), "it runs")
@@ -53,7 +53,7 @@ def test_deleting_an_active_run_stops_its_task_and_the_run_goes_when_that_has_en
 def test_a_namespace_goes_while_its_tasks_run_and_their_events_are_under_way(world: World, operator: Operator) -> None:
     world.kubectl("patch", "bglt", "default", "--type=merge", "-p", '{"spec": {"namespaces": ["*"]}}')
     world.kubectl("create", "namespace", "doomed")
-    spec = {"image": "busybox:1", "cpu": 256, "memory": 512, "command": FOREVER, "cron": "* * * * *"}
+    spec = {"image": "busybox:1", "cpu": 256, "memory": 512, "command": FOREVER, "cron": world.soon()}
     for name in ("one", "two", "three"):
         body = {"apiVersion": "bgtask.dev/v1alpha1", "kind": "BackgroundTask", "metadata": {"name": name}, "spec": spec}
         world.kubectl("apply", "-n", "doomed", "-f", "-", stdin=body)
@@ -69,7 +69,7 @@ def test_a_namespace_goes_while_its_tasks_run_and_their_events_are_under_way(wor
 
 def test_what_happened_while_the_operator_was_down_is_recorded_when_it_is_back(world: World) -> None:
     first = world.start_operator()
-    world.apply("offline", cron="* * * * *")
+    world.apply("offline", cron=world.soon())
     world.ready("offline")
     assert first.terminate() == 0
 
@@ -86,7 +86,7 @@ def test_what_happened_while_the_operator_was_down_is_recorded_when_it_is_back(w
 def test_doubled_and_reordered_events_change_nothing_and_foreign_and_broken_ones_do_no_harm(
     world: World, operator: Operator
 ) -> None:
-    world.apply("echo", cron="* * * * *")
+    world.apply("echo", cron=world.soon())
     world.ready("echo")
     world.next_slot()
     eventually(lambda: world.status("echo").get("lastSuccessfulTime"), "it has succeeded")
@@ -107,7 +107,7 @@ def test_doubled_and_reordered_events_change_nothing_and_foreign_and_broken_ones
 
 
 def test_a_launch_that_scheduler_gives_up_is_told_on_the_task(world: World, operator: Operator) -> None:
-    world.apply("denied", cron="* * * * *")
+    world.apply("denied", cron=world.soon())
     world.ready("denied")
     fault = world.aws.fault(
         "error", "ecs", "RunTask", code="AccessDeniedException", message="may not pass role", status=400
@@ -125,7 +125,7 @@ def test_secrets_reach_the_container_by_reference_and_a_missing_one_is_told(worl
     world.aws.client("ssm").put_parameter(Name="/default/word", Value="sesame", Type="SecureString")
     for name, parameter in (("opened", "/default/word"), ("locked", "/default/lost")):
         variable = {"name": "WORD", "valueFrom": {"ssmParameter": parameter}}
-        world.apply(name, cron="* * * * *", command=["sh", "-c", 'test "$WORD" = sesame'], env=[variable])
+        world.apply(name, cron=world.soon(), command=["sh", "-c", 'test "$WORD" = sesame'], env=[variable])
         world.ready(name)
 
     world.next_slot()

@@ -78,7 +78,7 @@ def test_it_answers_on_addresses_of_both_kinds_as_pods_may_have_either_alone(por
 
 
 def test_prometheus_is_told_what_an_operator_does(world: World, ports: Ports) -> None:
-    world.apply("measured", cron="* * * * *", command=["sh", "-c", "exit 3"])
+    world.apply("measured", cron=world.soon(), command=["sh", "-c", "exit 3"])
     world.ready("measured")
     world.next_slot()
     eventually(lambda: world.status("measured").get("lastRun"), "it has run")

@@ -22,7 +22,7 @@ def test_a_task_from_apply_through_a_fired_schedule_to_its_deletion(world: World
 
 
 def _becomes_a_definition_and_a_schedule(world: World, operator: Operator) -> None:
-    world.apply("report", cron="* * * * *", command=["sh", "-c", "echo for $WHO; exit 3"], env=[_env("WHO", "emea")])
+    world.apply("report", cron=world.soon(), command=["sh", "-c", "echo for $WHO; exit 3"], env=[_env("WHO", "emea")])
 
     status = world.ready("report")
 
@@ -129,7 +129,7 @@ def test_a_restart_with_everything_in_place_writes_nothing(world: World, operato
 
 def test_env_values_appear_in_no_status_event_or_log(world: World, operator: Operator) -> None:
     canary = f"canary-{os.urandom(8).hex()}"
-    world.apply("discreet", cron="* * * * *", env=[_env("TOKEN", canary)])
+    world.apply("discreet", cron=world.soon(), env=[_env("TOKEN", canary)])
     world.ready("discreet")
     world.next_slot()
     eventually(lambda: world.status("discreet").get("lastRun"), "it has run")

@@ -64,7 +64,7 @@ def test_a_shell_is_open_where_the_template_allows_it_however_the_task_is_launch
     world: World, operator: Operator
 ) -> None:
     _offer(world, allowExecuteCommand=True)
-    world.apply("entered", cron="* * * * *", taskRole="demo", enableExecuteCommand=True)
+    world.apply("entered", cron=world.soon(), taskRole="demo", enableExecuteCommand=True)
     world.ready("entered")
     asked = _ran(world, "entered", "entered-by-hand")
     world.next_slot()

@@ -25,7 +25,7 @@ def sweeper(world: World) -> Iterator[Operator]:
 
 def test_what_lost_its_object_is_told_and_swept_and_nothing_else_is_touched(world: World, sweeper: Operator) -> None:
     world.apply("kept")
-    world.apply("lost", cron="* * * * *", command=["sleep", "300"])
+    world.apply("lost", cron=world.soon(), command=["sleep", "300"])
     kept, lost = (world.ready(name)["taskDefinitionArn"] for name in ("kept", "lost"))
     _make_strangers(world)
     world.next_slot()

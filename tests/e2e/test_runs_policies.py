@@ -46,7 +46,7 @@ def test_under_forbid_no_two_run_at_once_whoever_asks(world: World, operator: Op
 
 
 def test_a_slot_that_is_due_while_another_run_is_active_is_skipped_and_told(world: World, operator: Operator) -> None:
-    world.apply("busy", cron="* * * * *", concurrencyPolicy="Forbid", command=FOREVER)
+    world.apply("busy", cron=world.soon(), concurrencyPolicy="Forbid", command=FOREVER)
     world.ready("busy")
     ask(world, "busy-now", task="busy")
     reaches(world, "busy-now", "Running")

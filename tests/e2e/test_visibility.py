@@ -115,7 +115,7 @@ def test_a_change_after_a_crash_finds_what_aws_does_not_show_yet(lagging: World,
 
 
 def test_a_run_is_recorded_once_while_aws_does_not_describe_its_task(lagging: World, operator: Operator) -> None:
-    lagging.apply("run", cron="* * * * *")
+    lagging.apply("run", cron=lagging.soon())
     lagging.ready("run")
     before = lagging.now()
     lagging.next_slot()
