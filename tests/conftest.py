@@ -15,8 +15,10 @@ pytest_plugins = ["fixtures.aws", "fixtures.kube", "fixtures.world"]
 UNIT = Path(__file__).parent / "unit"
 UNIT_SECONDS = 10
 
-# How fast a law holds is no part of it, and a busy machine no reason to fail.
-settings.register_profile("patient", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+# How fast a law holds is no part of it, and a busy machine no reason to fail. The same code gets the same examples, so
+# that a change is judged by what it changed; `--hypothesis-profile=search` looks where nobody has looked yet.
+settings.register_profile("patient", deadline=None, suppress_health_check=[HealthCheck.too_slow], derandomize=True)
+settings.register_profile("search", settings.get_profile("patient"), derandomize=False)
 settings.load_profile("patient")
 
 
