@@ -171,9 +171,17 @@ BUGS = (
     Bug(
         "launch-again-without-a-search-after-a-refusal",
         f"{_PLAN}/launching.py",
-        "    is_sure = bool(status.attempts) and not (status.launch and status.launch.refused)\n",
+        "    is_sure = bool(status.attempts) and not is_denied(status)\n",
         "    is_sure = True\n",
         "tests/unit/plan/test_decisions.py::TestAgain::test_a_run_that_is_tried_again",
+    ),
+    Bug(
+        "end-a-denied-run-without-a-search",
+        f"{_PLAN}/stops.py",
+        "    if is_denied(status):\n",
+        "    if False:\n",
+        "tests/unit/plan/test_decisions.py::TestReplace::"
+        "test_what_ecs_has_denied_may_have_started_all_the_same_and_is_looked_for_before_the_end",
     ),
     Bug(
         "lose-a-run-before-its-events-were-read",
