@@ -52,6 +52,7 @@ class EcsRuns:
         launch, now = run.status.launch, self._context.now()
         assert launch is not None  # noqa: S101 - it was frozen before
         site = self._context.site(self._whose.template)
+        self._tasks = None  # what ECS knew before tells nothing of what this starts
         try:
             launched: Launched = self._context.cloud(site).ecs.run(sendable(launch, run))
         except Rejected as refusal:
@@ -63,9 +64,11 @@ class EcsRuns:
                 self._write(run, self._begun(run, task))
             case Known(arns):
                 self._adopt(run, arns)
-            case NotStarted(reason, message, is_transient):
-                after = refused(run, reason, message, now)
-                self._write(run, after if is_transient else ended(run, "Failed", reason, message, now))
+            case NotStarted(reason, message, is_transient=True):
+                self._write(run, refused(run, reason, message, now))
+            case NotStarted(reason, message):
+                if not self.adopt(run):  # an answer that was lost may have been another one
+                    self._write(run, ended(run, "Failed", reason, message, now))
             case _:
                 assert_never(launched)
 

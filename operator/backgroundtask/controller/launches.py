@@ -209,6 +209,7 @@ class Launches:
 
     def _send(self, run: BackgroundTaskRun) -> None:
         self._seen.sent.add(run.metadata.name)
+        self._seen.searched.discard(run.metadata.name)
         self._ecs.start(run)
 
     def _search(self, step: Search) -> bool:

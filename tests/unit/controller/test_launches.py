@@ -426,6 +426,30 @@ class TestUnknownAnswers:
         assert status(idle)["taskArn"] == arn
         assert len(idle.account.tasks) == 1
 
+    def test_a_task_that_started_though_ecs_said_no_is_found_where_its_run_is_cancelled_in_that_moment(
+        self, idle: World
+    ) -> None:
+        def meddle(moment: str, call: Call) -> None:
+            if (moment, call.operation) == ("after", "kube.patch_status") and is_denied_again():
+                idle.trace.on_write = lambda _, __: None
+                cancel(idle)
+                process(idle).watch.deliver()
+
+        def is_denied_again() -> bool:
+            launch = status(idle)["launch"]
+            return launch["number"] == 1 and launch.get("refused", False)
+
+        idle.account.shortages.append(NO_ROOM)
+        ask(idle)
+        process(idle).work()
+        idle.trace.fail_next("ecs.run", Blocked("CapacityUnavailable", "AWS has no capacity."), after_effect=True)
+        idle.trace.on_write = meddle
+
+        idle.pass_time(60, step=1)
+
+        assert [status(idle)["taskArn"]] == list(idle.account.tasks)
+        assert status(idle)["stop"]["reason"] == "Cancelled"
+
     def test_what_somebody_has_to_grant_is_shown_and_tried_again(self, idle: World) -> None:
         idle.trace.fail_next("ecs.run", Blocked("RoleNotPassable", "Grant iam:PassRole."))
         ask(idle)
@@ -443,6 +467,19 @@ class TestUnknownAnswers:
         process(idle).work()
 
         assert said(idle) == ("Failed", "InvalidLaunch")
+
+    def test_what_an_answer_that_was_lost_had_started_is_found_before_a_refusal_for_good_ends_the_run(
+        self, idle: World
+    ) -> None:
+        idle.trace.fail_next("ecs.run", Busy("AwsUnreachable", "No answer."), after_effect=True)
+        ask(idle)
+        process(idle).work()
+        idle.trace.fail_next("ecs.run", Rejected("InvalidLaunch", "ECS refuses the request."))
+
+        idle.pass_time(5)
+
+        assert [status(idle)["taskArn"]] == list(idle.account.tasks)
+        assert said(idle)[0] == "Launching"
 
     @pytest.mark.parametrize(
         ("overrides", "less", "reason"),
@@ -610,6 +647,23 @@ class TestReplace:
 
         assert said(world, "old") == ("Cancelled", "Replaced")
         assert said(world, "young")[0] == "Launching"
+
+    def test_what_ecs_denies_is_looked_for_anew_where_ecs_was_asked_before_it_was_launched(self, idle: World) -> None:
+        idle.edit(concurrencyPolicy="Replace")
+        idle.account.shortages.append(NO_ROOM)
+        ask(idle, "a")
+        process(idle).work()
+        cancel(idle, "a")
+        for name in ("b", "c"):
+            ask(idle, name)
+        idle.trace.fail_next("ecs.run", Blocked("CapacityUnavailable", "AWS has no capacity."), after_effect=True)
+
+        process(idle).work()
+
+        [arn] = idle.account.tasks
+        assert said(idle, "a") == ("Cancelled", "Cancelled")
+        assert (status(idle, "b")["taskArn"], status(idle, "b")["stop"]["reason"]) == (arn, "Replaced")
+        assert said(idle, "c") == ("Pending", "Replacing")
 
 
 class TestLimit:
