@@ -35,6 +35,7 @@ _OF_FAILURE: Final = {
     "ImagePullFailed": "Configuration",
     "ContainerCannotStart": "Configuration",
     "SecretUnavailable": "Configuration",
+    "RoleNotAssumable": "Configuration",
     "FileSystemUnavailable": "Configuration",
     "LimitExceeded": "Configuration",
     "ImageNotAllowed": "Configuration",
@@ -65,7 +66,7 @@ _OF_FAILURE: Final = {
     "Replaced": "Stopped",
     "DeadlineExceeded": "Deadline",
 }
-_SKIPPED: Final = ("JobAlreadyActive", "Suspended", "Replaced")
+_SKIPPED: Final = ("JobAlreadyActive", "Suspended", "Replaced", "ItemRemoved")
 _MISSED: Final = ("MissSchedule",)
 _LAUNCHES: Final = (
     "CapacityUnavailable", "LimitReached", "Throttled", "ResourceUnavailable", "AgentDisconnected", "ResourceMissing",

@@ -22,15 +22,20 @@ _BY_OTHERS = {  # a stop code that says who ended the task; the reason beside it
     "UserInitiated": "Stopped",
     "ServiceSchedulerInitiated": "Stopped",
 }
-_UNFINISHED = frozenset({_FAILED_TO_START, *_BY_OTHERS})  # whatever the exit code says
+# Of a task that AWS retires (Amazon ECS Developer Guide, "Task retirement and maintenance"), whatever its stop code.
+_RETIRED = "performing maintenance on the underlying infrastructure"
 _CAUSES = (  # words of a stopped reason or a container's reason → what a person calls it; the first that fits counts
     ("CannotPull", "ImagePullFailed"),
     ("CannotStartContainerError", "ContainerCannotStart"),
     ("CannotCreateContainerError", "ContainerCannotStart"),
     ("OutOfMemory", "OutOfMemory"),
-    ("ecr registry auth", "ImagePullFailed"),
+    ("ecr registry auth", "ImagePullFailed"),  # "unable to pull secrets or registry auth:" begins what is said of both
+    ("registry auth from", "ImagePullFailed"),
     ("retrieve secret", "SecretUnavailable"),
-    ("unable to pull secrets", "SecretUnavailable"),
+    ("retrieve the secret", "SecretUnavailable"),
+    ("pull the secret", "SecretUnavailable"),
+    ("pull secrets", "SecretUnavailable"),
+    ("unable to assume the role", "RoleNotAssumable"),
     ("network interface", "NetworkUnavailable"),
     ("free addresses", "NetworkUnavailable"),
     ("EphemeralStorage", "StorageUnavailable"),
@@ -48,6 +53,7 @@ _ADVICE = {  # what a person checks first
     "OutOfMemory": "Raise spec.memory, or let the container need less.",
     "SecretUnavailable": "Check that the secrets of spec.env exist, that the execution role may read and decrypt them, "
     "and that the subnets reach Secrets Manager and SSM, by a NAT gateway or VPC endpoints.",
+    "RoleNotAssumable": "Check that the execution role and the task role exist and trust ecs-tasks.amazonaws.com.",
     "NetworkUnavailable": "Check that the subnets of the LaunchTemplate have free addresses, and that its security "
     "groups exist.",
     "StorageUnavailable": "AWS could not provide its disk in time, which passes by itself as a rule.",
@@ -57,7 +63,8 @@ _ADVICE = {  # what a person checks first
     "subnets reach CloudWatch Logs, by a NAT gateway or VPC endpoints.",
     "CapacityUnavailable": "AWS lacks capacity there: subnets in more zones, or FARGATE beside FARGATE_SPOT, help.",
     "SpotInterruption": "AWS took its Spot capacity back.",
-    "InfrastructureFailed": "The machine under it failed, and no fault of the container is known.",
+    "InfrastructureFailed": "The machine under it failed or was retired, and no fault of the container is known.",
+    "NonZeroExitCode": "Its log, at status.logs, says why.",
     "ExitCodeMissing": "Without an exit code it does not count as success.",
 }
 _BY_US = (f"{RUN_KIND} ", f"{TASK_KIND} ")  # so begins what the operator says to StopTask: who, and why
@@ -134,16 +141,24 @@ def plain(text: str) -> str:
 
 
 def _ended(task: Task) -> Outcome:
-    if task.exit_code == 0 and task.stop_code not in _UNFINISHED:
+    if task.exit_code == 0 and task.stop_code != _FAILED_TO_START and not _cut_short(task):
         return Outcome(phase="Succeeded", reason="Succeeded", message="The container exited with code 0.")
     reason = _failure(task)
     is_transient = reason == "SpotInterruption" or (task.stop_code == _FAILED_TO_START and reason in _TRANSIENT)
     return Outcome(phase="Failed", reason=reason, message=_message(task, reason), is_transient=is_transient)
 
 
+def _cut_short(task: Task) -> str | None:
+    """What a person calls it that somebody else ended the task, whatever its exit code says; None where nobody did."""
+    if _RETIRED in task.stopped_reason and task.stop_code != "UserInitiated":  # whose reason is anybody's text
+        return "InfrastructureFailed"
+    return _BY_OTHERS.get(task.stop_code or "")
+
+
 def _failure(task: Task) -> str:
-    if task.stop_code in _BY_OTHERS:
-        return _BY_OTHERS[task.stop_code]
+    by_others = _cut_short(task)
+    if by_others is not None:
+        return by_others
     words = f"{task.stopped_reason} {task.container_reason}".lower()
     cause = next((name for word, name in _CAUSES if word.lower() in words), None)
     if task.stop_code == _FAILED_TO_START:

@@ -30,8 +30,11 @@ STOP_CODES = [
     "InfrastructureHealth",
     "NewerThanWeAre",
 ]
-PULL = "ResourceInitializationError: unable to pull secrets or registry auth:"
+INIT = "ResourceInitializationError:"
+PULL = f"{INIT} unable to pull secrets or registry auth:"
 EXITED = "Essential container in task exited"
+RETIRED = "ECS is performing maintenance on the underlying infrastructure hosting the task."
+LOG = "Its log, at status.logs, says why."
 
 
 def stopped(**seen: Any) -> Outcome:
@@ -129,6 +132,10 @@ def test_only_exit_code_0_is_success_and_only_where_nothing_cut_the_task_short(
         ({"stop_code": "UserInitiated", "stopped_reason": "Task stopped by user"}, "Stopped"),
         ({"stop_code": "UserInitiated", "exit_code": 0, "stopped_reason": "Task stopped by user"}, "Stopped"),
         ({"stop_code": "InfrastructureHealth", "exit_code": 0}, "InfrastructureFailed"),
+        ({"stop_code": None, "exit_code": 0, "stopped_reason": RETIRED}, "InfrastructureFailed"),
+        ({"stop_code": "ServiceSchedulerInitiated", "stopped_reason": RETIRED}, "InfrastructureFailed"),
+        ({"stop_code": "NewerThanWeAre", "exit_code": 143, "stopped_reason": RETIRED}, "InfrastructureFailed"),
+        ({"stop_code": "UserInitiated", "exit_code": 143, "stopped_reason": RETIRED}, "Stopped"),
         (
             {"stop_code": "UserInitiated", "stopped_reason": "BackgroundTask reports/retrieve secret was deleted"},
             "Stopped",
@@ -169,6 +176,19 @@ def test_every_end_has_its_word(seen: dict[str, Any], reason: str) -> None:
             "SecretUnavailable",
         ),
         (f"{PULL} no route", "SecretUnavailable"),
+        (f"{PULL} The task cannot pull registry auth from Amazon ECR: There is a connection issue", "ImagePullFailed"),
+        (f"{PULL} execution resource retrieval failed: unable to get registry auth from asm", "ImagePullFailed"),
+        (
+            f"{PULL} unable to retrieve secrets from ssm: The task cannot pull secrets from AWS Systems Manager.",
+            "SecretUnavailable",
+        ),
+        (f"{INIT} The task can't retrieve the secret with ARN 'x' from AWS Secrets Manager.", "SecretUnavailable"),
+        (f"{INIT} The task can't pull the secret from Secrets Manager.", "SecretUnavailable"),
+        (
+            f"{INIT} failed to validate logger args: The task cannot find the Amazon CloudWatch log group",
+            "ResourceInitializationFailed",
+        ),
+        ("ECS was unable to assume the role 'nightly' that was provided for this task.", "RoleNotAssumable"),
         (
             'CannotStartContainerError: ResourceInitializationError: runtime task: exec: "retrieve secret": not found',
             "ContainerCannotStart",
@@ -269,12 +289,12 @@ def test_a_container_that_exited_did_start_whatever_else_is_said(words: str) -> 
 @pytest.mark.parametrize(
     ("seen", "message"),
     [
-        ({"exit_code": 3}, "The container exited with code 3."),
-        ({"exit_code": 3, "stopped_reason": EXITED}, f"The container exited with code 3: {EXITED}"),
-        ({"exit_code": 137}, "The container was killed (exit code 137)."),
+        ({"exit_code": 3}, f"The container exited with code 3. {LOG}"),
+        ({"exit_code": 3, "stopped_reason": EXITED}, f"The container exited with code 3: {EXITED}. {LOG}"),
+        ({"exit_code": 137}, f"The container was killed (exit code 137). {LOG}"),
         (
             {"exit_code": 137, "container_reason": "OOM"},
-            "The container was killed (exit code 137): OOM",
+            f"The container was killed (exit code 137): OOM. {LOG}",
         ),
         (
             {},
@@ -313,7 +333,7 @@ def test_a_container_that_exited_did_start_whatever_else_is_said(words: str) -> 
             "The container exited with code 143. ECS stopped it.",
         ),
         ({"stop_code": "TaskFailedToStart"}, "The task failed to start."),
-        ({"exit_code": 1, "stopped_reason": "Bye."}, "The container exited with code 1: Bye."),
+        ({"exit_code": 1, "stopped_reason": "Bye."}, f"The container exited with code 1: Bye. {LOG}"),
     ],
     ids=str,
 )
