@@ -13,16 +13,16 @@ from backgroundtask.plan.runs import Kept, expired, expires_at, is_from_git, sup
 
 
 def prune(
-    ledger: Ledger, spec: TaskSpec | None, memory: RunMemory, *, now: datetime, accounted_until: datetime | None
+    ledger: Ledger, spec: TaskSpec | None, memory: RunMemory, *, now: datetime, prunable_until: datetime | None
 ) -> datetime | None:
     """Delete what is to go; when the next run is to. Without a `spec` nobody knows the limits of the history.
 
-    `accounted_until` is the cursor as it is stored: the run of a later slot stays, as its lock.
+    `prunable_until` is up to which slot (`plan.slots`): the run of a later one stays, as its lock.
 
     Raises:
         Expected: the API server is in the way.
     """
-    over = expired(ledger.runs(), now, accounted_until)
+    over = expired(ledger.runs(), now, prunable_until)
     for run in over:
         if not is_from_git(run):
             ledger.delete(run)
@@ -32,7 +32,7 @@ def prune(
             ledger.tell("TTLSkippedManagedByGitOps", message)
     if spec is not None:
         kept = Kept(succeeded=spec.successful_runs_history_limit, failed=spec.failed_runs_history_limit)
-        for run in superfluous(ledger.runs(), kept, accounted_until):
+        for run in superfluous(ledger.runs(), kept, prunable_until):
             ledger.delete(run)
     times = (expires_at(run) for run in ledger.runs())
     return min((time for time in times if time is not None and time > now), default=None)

@@ -37,6 +37,7 @@ from backgroundtask.errors import Busy, Expected, Rejected
 from backgroundtask.kube.resource import RUNS, TASKS, Body, Ref
 from backgroundtask.plan.life import Decisions, Scene, decide
 from backgroundtask.plan.moments import moment
+from backgroundtask.plan.slots import prunable_until
 from backgroundtask.plan.status import Configured, Refused, Settled, Subject, Unchanged, task_status
 
 _AFTER_SLOT = 1.0  # seconds: the task that the slot starts is then on its way, and both are told in one patch
@@ -204,9 +205,10 @@ class TaskPass:
                 end_run(self._context, run, self._ledger, self._ecs, heard.gone)
         with self._apart():
             refuse_unreadable(self._context, self._key)
-        now, until = self._context.now(), moment(self._now().status.slots_accounted_until)
+        now = self._context.now()
+        until = prunable_until(self._now().status, now)
         with self._apart():
-            due = prune(self._ledger, self._task.spec, self._notes.runs, now=now, accounted_until=until)
+            due = prune(self._ledger, self._task.spec, self._notes.runs, now=now, prunable_until=until)
             self._come_again(due)
         self._notes.runs.keep(self._ledger.runs())
         with self._apart():

@@ -16,6 +16,7 @@ from backgroundtask.api.task_status import TaskStatus
 from backgroundtask.cron import parse, times_between
 from backgroundtask.errors import Rejected
 from backgroundtask.plan.identity import AccountedSlots
+from backgroundtask.plan.lateness import LATEST
 from backgroundtask.plan.moments import moment, stamp
 from backgroundtask.plan.schedule import MAXIMUM_AGE
 from backgroundtask.plan.status import Configured, Refused, Settled
@@ -141,6 +142,20 @@ def overdue(status: TaskStatus, *, now: datetime, has_run: HasRun, deadline: tim
     late = now - _AUDIT_GRACE
     slots = islice(slots_between(firings(status), since, late), MOST_LOOKED_AT)
     return sum(not has_run(slot.time) and slot.time + patience(slot, deadline) < late for slot in slots)
+
+
+def prunable_until(status: TaskStatus, now: datetime) -> datetime | None:
+    """Up to which slot the runs of a task may be pruned; None: whatever their slots.
+
+    The run of a slot that is looked for, as the status tells, is its lock. Nobody looks for slots that no schedule is
+    known to have, such as those of a `rate(...)`: their runs go once a word that comes again could start nothing more.
+    """
+    since = moment(status.slots_accounted_until)
+    if since is None:
+        return None
+    until, coming = now - LATEST, next(slots_between(firings(status), since, now), None)
+    before = until if coming is None else min(until, coming.time - timedelta(seconds=1))
+    return max(since, before)
 
 
 def account_of(status: TaskStatus) -> AccountedSlots:

@@ -452,6 +452,22 @@ class TestTheCursor:
 
         assert list(phases(world)) == ["2026-11-21T12:02:00Z"]
 
+    @pytest.mark.parametrize("policy", ["Allow", "Forbid"])
+    def test_runs_of_a_rate_whose_slots_nobody_knows_are_pruned_an_hour_later(self, policy: str) -> None:
+        world = made(cron="rate(30 minutes)", concurrencyPolicy=policy, successfulRunsHistoryLimit=1)
+        slots = [at(1800 * number) for number in range(1, 7)]
+
+        for seconds, slot in zip(range(1800, 99999, 1800), slots, strict=False):
+            until(world, seconds + 5)
+            if policy == "Forbid":
+                ticking(world, slot)
+            arn = world.fires(slot) if policy == "Allow" else list(world.account.tasks)[-1]
+            world.tells(arn, "STOPPED", exit_code=0)
+            world.pass_time(1)
+
+        assert list(phases(world)) == slots[-2:], "those of the last hour, whose ticks may come twice"
+        assert world.status()["slotsAccountedUntil"] == at(0)
+
 
 class TestPrunedRuns:
     @pytest.fixture

@@ -19,6 +19,7 @@ from backgroundtask.plan.slots import (
     firings,
     firings_after,
     overdue,
+    prunable_until,
     refusal,
     slots_between,
     with_cursor,
@@ -253,6 +254,30 @@ def test_slots_had_their_run_from_where_the_account_begins(*, minute: int, is_ha
     accounted = AccountedSlots(since="2026-11-21T12:00:00Z", until="2026-11-21T12:10:00Z")
 
     assert accounted.has(NOON + minute * MINUTE) is is_had, why
+
+
+@pytest.mark.parametrize(
+    ("expression", "on", "after", "until", "why"),
+    [
+        ("cron(* * * * ? *)", True, 10_000, 59, "the next slot is looked for"),
+        ("cron(0 14 * * ? *)", True, 10_000, 6500, "the only slot that is looked for is younger than that"),
+        ("cron(0 14 * * ? *)", True, 15_000, 7199, "it is older"),
+        ("cron(0 3 * * ? *)", True, 10_000, 6500, "none is looked for, whatever somebody made of the schedule in AWS"),
+        ("rate(1 minute)", True, 10_000, 6500, "nobody knows the slots of a rate"),
+        ("cron(* * * * ? *)", False, 10_000, 6500, "what was under way when it was suspended is told by then"),
+        ("rate(1 minute)", True, 3499, 0, "a tick that comes again would be launched"),
+    ],
+)
+def test_runs_are_pruned_up_to_the_first_slot_that_is_looked_for(
+    *, expression: str, on: bool, after: int, until: int, why: str
+) -> None:
+    told = status(schedule(expression), on=on, until="2026-11-21T12:00:00Z")
+
+    assert prunable_until(told, NOON + timedelta(seconds=after)) == NOON + timedelta(seconds=until), why
+
+
+def test_where_no_account_is_kept_no_slot_keeps_its_run() -> None:
+    assert prunable_until(status(schedule()), NOON) is None
 
 
 class TestCursor:
