@@ -9,9 +9,11 @@ from datetime import datetime, timedelta
 from typing import Final
 
 from backgroundtask.api.run import BackgroundTaskRun
+from backgroundtask.plan.attempts import is_launched
 from backgroundtask.plan.identity import is_awaited, slot_of_run
+from backgroundtask.plan.leave import siblings_of
 from backgroundtask.plan.moments import moment
-from backgroundtask.plan.scene import End, Scene
+from backgroundtask.plan.scene import End, Policy, Scene
 from backgroundtask.plan.schedule import MAXIMUM_AGE
 
 LATEST: Final = timedelta(seconds=3500)
@@ -49,9 +51,12 @@ def reading_over(run: BackgroundTaskRun) -> datetime | None:
 
 
 def launch_until(run: BackgroundTaskRun, scene: Scene) -> datetime | None:
-    """Until when the run may have its first launch; None: at any time."""
+    """Until when the run may have its first launch; None: at any time.
+
+    A series of items has begun in time with its first one: the others wait for as long as those before them take.
+    """
     slot = slot_of_run(run)
-    if slot is None:
+    if slot is None or any(map(is_launched, siblings_of(run, scene))):
         return None
     deadline = scene.policy.starting_deadline
     if is_awaited(run):
@@ -76,7 +81,18 @@ def barred(run: BackgroundTaskRun, scene: Scene) -> End | None:
     if until is not None and scene.now >= until:
         message = "It could not be launched in time after its slot."
         return End(run=run, phase="Missed", reason="MissSchedule", message=message)
-    if not scene.policy.suspended:
+    return _not_wished(run, scene.policy)
+
+
+def _not_wished(run: BackgroundTaskRun, policy: Policy) -> End | None:
+    """How a run of a slot ends that its task asked for, and does so no longer."""
+    if policy.items and run.spec.item is None:
+        message = "It did not start before its task was given forEach: it is not launched without an item."
+        return End(run=run, phase="Missed", reason="MissSchedule", message=message)
+    if policy.items is not None and run.spec.item is not None and run.spec.item not in policy.items:
+        message = "Its item was taken out of the task's forEach before it was its turn."
+        return End(run=run, phase="Skipped", reason="ItemRemoved", message=message)
+    if not policy.suspended:
         return None
     if is_awaited(run):  # its schedule was to launch it before the task was suspended, and has not
         message = "Its schedule did not launch it, and then the task was suspended."

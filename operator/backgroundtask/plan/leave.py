@@ -53,7 +53,7 @@ def is_crowded(run: BackgroundTaskRun, scene: Scene, granted: Sequence[Backgroun
 
     It has had leave, so nobody else should; but the policy may be newer than the runs.
     """
-    if any(map(_is_executing, _siblings(run, scene))):
+    if any(map(_is_executing, siblings_of(run, scene))):
         return True
     if scene.policy.concurrency == "Allow":
         return False
@@ -65,8 +65,16 @@ def has_leave(run: BackgroundTaskRun, scene: Scene) -> bool:
     return scene.policy.concurrency == "Allow" or run.metadata.name in scene.holders
 
 
+def siblings_of(run: BackgroundTaskRun, scene: Scene) -> list[BackgroundTaskRun]:
+    """The other items of the same slot or request."""
+    if index_of(run) is None:
+        return []
+    unit = unit_of(run)
+    return [one for one in scene.runs if one.metadata.name != run.metadata.name and unit_of(one) == unit]
+
+
 def _of_policy(run: BackgroundTaskRun, scene: Scene, granted: Sequence[BackgroundTaskRun]) -> Obstacle | None:
-    siblings = _siblings(run, scene)
+    siblings = siblings_of(run, scene)
     fate = next((one for one in siblings if has_ended(one) and one.status.reason in _FOR_ALL_ITEMS), None)
     if fate is not None:
         reason = fate.status.reason or ""
@@ -110,7 +118,7 @@ def _of_series(run: BackgroundTaskRun, scene: Scene) -> Hold | None:
     index = index_of(run)
     if index is None:
         return None
-    going = [one for one in _siblings(run, scene) if not has_ended(one)]
+    going = [one for one in siblings_of(run, scene) if not has_ended(one)]
     before = sorted((one for one in going if is_launched(one) or (index_of(one) or 0) < index), key=due)
     if not before:
         return None
@@ -150,14 +158,6 @@ def _blocking(
     )
 
 
-def _siblings(run: BackgroundTaskRun, scene: Scene) -> list[BackgroundTaskRun]:
-    """The other items of the same slot or request."""
-    if index_of(run) is None:
-        return []
-    unit = unit_of(run)
-    return [one for one in scene.runs if one.metadata.name != run.metadata.name and unit_of(one) == unit]
-
-
 def _others(run: BackgroundTaskRun, scene: Scene) -> list[BackgroundTaskRun]:
     """The runs of other units that have not ended; one that is deleted before its launch will never be launched."""
     unit = unit_of(run)
@@ -172,7 +172,7 @@ def _others(run: BackgroundTaskRun, scene: Scene) -> list[BackgroundTaskRun]:
 
 def _is_between_items(run: BackgroundTaskRun, scene: Scene) -> bool:
     """Whether the run waits for its turn in a series that has begun, and that Replace has not broken off."""
-    return scene.policy.concurrency == "Forbid" and any(map(is_launched, _siblings(run, scene)))
+    return scene.policy.concurrency == "Forbid" and any(map(is_launched, siblings_of(run, scene)))
 
 
 def _is_executing(run: BackgroundTaskRun) -> bool:

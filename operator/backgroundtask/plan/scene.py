@@ -21,7 +21,7 @@ class Policy:
     active_deadline: timedelta | None = None
     backoff_limit: int = 0
     suspended: bool = False
-    items: tuple[str, ...] = ()
+    items: tuple[str, ...] | None = None  # of forEach; None where the spec cannot be read
 
     @classmethod
     def of(cls, spec: TaskSpec) -> "Policy":

@@ -735,6 +735,44 @@ class TestSeries:
     def test_one_that_was_pruned_keeps_nobody_waiting(self) -> None:
         assert steps(*self.items({}, {})[1:]) == [("Launch", f"{NAME}-1", 0)]
 
+    def test_a_series_that_has_begun_in_time_is_not_too_late(self) -> None:
+        items, policy = self.items({**failed(), **ended("Failed")}, {}, {}), {"starting_deadline": minutes(1)}
+
+        assert steps(*items, policy=policy, after=9) == [
+            ("Launch", f"{NAME}-1", 0),
+            ("Hold", f"{NAME}-2", "SeriesOrder"),
+        ]
+
+    def test_one_that_has_not_is_missed_as_a_whole(self) -> None:
+        items, policy = self.items(ended("Missed"), {}), {"starting_deadline": minutes(1)}
+
+        assert steps(*items, policy=policy, after=9) == [("End", f"{NAME}-1", "Missed", "MissSchedule")]
+
+    @pytest.mark.parametrize(
+        ("items", "expected", "why"),
+        [
+            (("item-0", "item-1"), ("Hold", f"{NAME}-1", "SeriesOrder"), "it is asked for"),
+            (("item-0",), ("End", f"{NAME}-1", "Skipped", "ItemRemoved"), "it was taken out before its turn"),
+            ((), ("End", f"{NAME}-1", "Skipped", "ItemRemoved"), "all of them were"),
+            (None, ("Hold", f"{NAME}-1", "SeriesOrder"), "nobody knows, as the spec cannot be read"),
+        ],
+    )
+    def test_an_item_that_is_no_longer_asked_for_is_skipped(
+        self, items: tuple[str, ...] | None, expected: tuple[object, ...], why: str
+    ) -> None:
+        found = steps(*self.items(running(0), {}), policy={"items": items}, after=1)
+
+        assert found == [expected], why
+
+    @pytest.mark.parametrize("run", [QUEUED, slot_run(queue=False)], ids=["queued", "awaited"])
+    def test_a_slot_from_before_there_were_items_is_not_launched_without_one(self, run: BackgroundTaskRun) -> None:
+        found = steps(run, policy={"items": ("a",)}, after=55, drained=at(56))
+
+        assert found[0][-4:] == ("End", NAME, "Missed", "MissSchedule")
+
+    def test_a_request_without_item_is_left_to_be_refused_with_words(self) -> None:
+        assert steps(asked_run(), policy={"items": ("a",)}) == [("Launch", ASKED, 0)]
+
     def test_the_tenth_comes_after_the_second(self) -> None:
         runs = self.items(*([{}] * 11))
 
