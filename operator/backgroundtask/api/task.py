@@ -120,8 +120,8 @@ class TaskSpec(Model):
     )
     starting_deadline_seconds: Annotated[int, Field(ge=60, le=604800)] | None = Field(
         None,
-        description="Seconds after its slot within which a run has to be launched; later it is recorded as Missed. "
-        "Absent: a launch that failed is made up for within the hour.",
+        description="Seconds after its slot within which a run, or the first one of forEach, has to be launched; later "
+        "it is recorded as Missed. Absent: a launch that failed is made up for within the hour.",
     )
     active_deadline_seconds: Annotated[int, Field(ge=1, le=2592000)] | None = Field(
         None,
@@ -183,10 +183,17 @@ class TaskSpec(Model):
         "runs and deregisters definitions; Retain leaves everything, the schedule included, as it is.",
     )
     successful_runs_history_limit: int = Field(
-        3, ge=0, le=100, description="How many succeeded runs are kept as BackgroundTaskRuns."
+        3,
+        ge=0,
+        le=100,
+        description="How many succeeded runs are kept as BackgroundTaskRuns; apart from these as many skipped ones.",
     )
     failed_runs_history_limit: int = Field(
-        1, ge=0, le=100, description="How many runs that ended otherwise are kept as BackgroundTaskRuns."
+        1,
+        ge=0,
+        le=100,
+        description="How many runs that failed, were missed or got lost are kept as BackgroundTaskRuns; apart from "
+        "these as many that were cancelled, replaced, or refused before their launch.",
     )
 
 

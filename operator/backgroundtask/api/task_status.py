@@ -87,9 +87,12 @@ class TaskStatus(Status):
     last_successful_time: Time | None = Field(None, description="When a run last succeeded.")
     last_failure_time: Time | None = Field(
         None,
-        description="When a run last failed, was missed or got lost; one that was cancelled or replaced is no failure.",
+        description="When a run last failed, was missed or got lost. One that was cancelled or replaced is no failure, "
+        "nor is one that somebody asked for and that was refused before its launch.",
     )
-    last_run: LastRun | None = Field(None, description="The run that ended last.")
+    last_run: LastRun | None = Field(
+        None, description="The run that ended last, apart from those that were skipped or refused before their launch."
+    )
     active: Annotated[
         tuple[ActiveRun, ...], Field(max_length=ACTIVE_SHOWN, strict=False), first(ACTIVE_SHOWN), Unique("name")
     ] = Field((), description="Runs that are launched, or about to be, and have not ended; at most 64 are listed.")

@@ -11,9 +11,24 @@ from backgroundtask.api.conditions import LAST_RUN_SUCCEEDED, Verdict
 from backgroundtask.api.phases import COMPLETE_ENDS, ENDS
 from backgroundtask.api.run import BackgroundTaskRun
 from backgroundtask.api.task_status import ACTIVE_SHOWN, ActiveRun, LastRun, TaskStatus
+from backgroundtask.plan.attempts import is_launched
+from backgroundtask.plan.identity import slot_of_run
 
 _LAUNCHED = frozenset({"Launching", "Running"})
 _REASON = re.compile("[A-Za-z]([A-Za-z0-9_,:]*[A-Za-z0-9_])?")  # metav1.Condition: reason
+
+
+def is_refused(run: BackgroundTaskRun) -> bool:
+    """Whether somebody asked for something that is not to be had: it was refused before ECS was asked for anything.
+
+    That says nothing about the task. A slot whose launch is refused does: it should have run.
+    """
+    return run.status.phase == "Failed" and slot_of_run(run) is None and not is_launched(run)
+
+
+def is_failure(run: BackgroundTaskRun) -> bool:
+    """Whether a run went badly, or did not come to it; one that was cancelled or replaced was somebody's wish."""
+    return run.status.phase in ENDS - COMPLETE_ENDS - {"Cancelled"} and not is_refused(run)
 
 
 def run_fields(before: TaskStatus, runs: Sequence[BackgroundTaskRun]) -> dict[str, object]:
@@ -24,7 +39,7 @@ def run_fields(before: TaskStatus, runs: Sequence[BackgroundTaskRun]) -> dict[st
     """
     active = _active(before, runs)
     good = [run for run in runs if run.status.phase == "Succeeded"]
-    bad = [run for run in runs if run.status.phase in ENDS - COMPLETE_ENDS - {"Cancelled"}]  # that was somebody's wish
+    bad = [run for run in runs if is_failure(run)]
     return {
         "active": active[:ACTIVE_SHOWN],
         "active_runs": len(active),
@@ -44,8 +59,9 @@ def _active(before: TaskStatus, runs: Sequence[BackgroundTaskRun]) -> tuple[Acti
 
 
 def last_run(before: TaskStatus, runs: Iterable[BackgroundTaskRun]) -> LastRun | None:
-    """The run that ended last, which may have been pruned since. A skipped slot is no run that went well or badly."""
-    ended = {run.metadata.name: run for run in runs if run.status.phase in ENDS - {"Skipped"}}
+    """The run that ended last, which may have been pruned since; what was skipped or refused is none."""
+    ran = (run for run in runs if run.status.phase in ENDS - {"Skipped"} and not is_refused(run))
+    ended = {run.metadata.name: run for run in ran}
     newest = max(ended.values(), key=_end, default=None)
     if newest is None or newest.status.phase is None:
         return before.last_run

@@ -4,6 +4,7 @@ What an ECS task means for a run is `merging`'s business, what is to be done for
 """
 
 import hashlib
+from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -19,9 +20,9 @@ from backgroundtask.api.names import (
     TASK_LABEL,
     TRIGGER_LABEL,
 )
-from backgroundtask.api.phases import COMPLETE_ENDS
 from backgroundtask.api.run import BackgroundTaskRun
 from backgroundtask.plan.attempts import strays
+from backgroundtask.plan.history import is_failure
 from backgroundtask.plan.identity import BY_ANNOTATION, QUEUE, has_ended, slot_of_run
 from backgroundtask.plan.moments import moment, stamp
 from backgroundtask.plan.names import run_name
@@ -89,10 +90,17 @@ def _run(task: ObjectMeta, name: str, labels: dict[str, str]) -> dict[str, Any]:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Kept:
-    """How many ended runs of each outcome a task keeps."""
+    """How many ended runs of each sort a task keeps: none pushes out what another one tells.
+
+    `succeeded` also holds for skipped ones, and `failed` for those that are no failure of the task: cancelled, refused.
+    """
 
     succeeded: int
     failed: int
+
+    def of(self, sort: str) -> int:
+        """How many of a sort (`_sort`)."""
+        return self.succeeded if sort in {"Succeeded", "Skipped"} else self.failed
 
 
 def superfluous(
@@ -105,10 +113,11 @@ def superfluous(
     once more. None: no slots are looked for.
     """
     ended = sorted((run for run in runs if has_ended(run) and _is_ours_to_delete(run)), key=_end, reverse=True)
-    good = [run for run in ended if run.status.phase in COMPLETE_ENDS]
-    bad = [run for run in ended if run.status.phase not in COMPLETE_ENDS]
-    beyond = sorted(good[kept.succeeded :] + bad[kept.failed :], key=_end)
-    return tuple(run for run in beyond if not _is_locked(run, accounted_until))
+    sorts: defaultdict[str, list[BackgroundTaskRun]] = defaultdict(list)
+    for run in ended:
+        sorts[_sort(run)].append(run)
+    beyond = (run for sort, found in sorts.items() for run in found[kept.of(sort) :])
+    return tuple(sorted((run for run in beyond if not _is_locked(run, accounted_until)), key=_end))
 
 
 def expired(
@@ -140,6 +149,13 @@ def _is_locked(run: BackgroundTaskRun, accounted_until: datetime | None) -> bool
     """Whether something still hangs on the run: its slot, or a task that has to be stopped."""
     slot = slot_of_run(run)
     return bool(strays(run)) or (slot is not None and accounted_until is not None and slot > accounted_until)
+
+
+def _sort(run: BackgroundTaskRun) -> str:
+    """The sort of an ended run: Succeeded, Skipped, Failed, or Cancelled, with which goes what was refused."""
+    if run.status.phase in {"Succeeded", "Skipped"}:
+        return run.status.phase
+    return "Failed" if is_failure(run) else "Cancelled"
 
 
 def _end(run: BackgroundTaskRun) -> tuple[str, str]:

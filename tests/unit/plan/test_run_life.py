@@ -19,7 +19,7 @@ from backgroundtask.plan.definition import Logs
 from backgroundtask.plan.identity import has_ended
 from backgroundtask.plan.merging import merged
 from backgroundtask.plan.outcome import Task, outcome
-from backgroundtask.plan.runs import Kept, run_for_slot, superfluous
+from backgroundtask.plan.runs import Kept, run_for_request, run_for_slot, superfluous
 from backgroundtask.plan.transitions import verdicts
 from fixtures.kstatus import kstatus
 from fixtures.objects import TASK_UID, run, run_object
@@ -231,7 +231,8 @@ def test_an_end_tells_everything() -> None:
     status = after(None, life(exit_code=3))
 
     assert (status.phase, status.reason, status.exit_code) == ("Failed", "NonZeroExitCode", 3)
-    assert status.message == "The container exited with code 3: Essential container in task exited"
+    assert status.message is not None
+    assert status.message.startswith("The container exited with code 3: Essential container in task exited")
     assert (status.start_time, status.completion_time) == ("2026-11-21T03:00:30Z", "2026-11-21T03:02:00Z")
     assert status.stop_code == "EssentialContainerExited"
     assert status.task_version == 6
@@ -476,6 +477,12 @@ def ended(minute: int, phase: str = "Succeeded", **metadata: Any) -> BackgroundT
     return parse_run({**made, "status": status})
 
 
+def refused(minute: int) -> BackgroundTaskRun:
+    """A run that was asked for by annotation, and refused before its launch."""
+    status = {"phase": "Failed", "reason": "UnknownItem", "completionTime": f"2026-11-21T03:{minute:02}:30Z"}
+    return parse_run({**run_for_request(TASK_META, str(minute)), "status": status})
+
+
 def names(runs: Sequence[BackgroundTaskRun]) -> list[str]:
     return [one.metadata.name for one in runs]
 
@@ -493,7 +500,13 @@ def test_what_is_left_of_a_history_are_the_newest_of_each_kind_up_to_its_limit(
     gone = superfluous(history, kept)
 
     left = [one for one in history if one not in gone]
-    for phases, limit in (({"Succeeded", "Skipped"}, kept.succeeded), (ENDS - {"Succeeded", "Skipped"}, kept.failed)):
+    sorts = (
+        ({"Succeeded"}, kept.succeeded),
+        ({"Skipped"}, kept.succeeded),
+        ({"Failed", "Missed", "Lost"}, kept.failed),
+        ({"Cancelled"}, kept.failed),
+    )
+    for phases, limit in sorts:
         every = sorted(one.status.completion_time or "" for one in history if one.status.phase in phases)
         stay = sorted(one.status.completion_time or "" for one in left if one.status.phase in phases)
         assert stay == every[max(len(every) - limit, 0) :]
@@ -506,6 +519,28 @@ def test_the_oldest_goes_first() -> None:
     gone = superfluous([ended(3), ended(1, "Failed"), ended(2), ended(0, "Failed")], Kept(succeeded=0, failed=0))
 
     assert names(gone) == [f"nightly-{29920500 + minute}" for minute in range(4)]
+
+
+@pytest.mark.parametrize(
+    ("newer", "why"),
+    [
+        (ended(9, "Cancelled"), "somebody wished it so"),
+        (refused(9), "somebody asked for what is not to be had, and nothing was launched"),
+        (ended(9, "Skipped"), "nothing ran"),
+        (ended(9), "it is another sort"),
+    ],
+)
+def test_the_record_of_a_failure_is_pushed_out_by_newer_failures_alone(newer: BackgroundTaskRun, why: str) -> None:
+    failure, kept = ended(1, "Failed"), Kept(succeeded=1, failed=1)
+
+    assert superfluous([failure, newer], kept) == (), why
+    assert superfluous([failure, newer, ended(10, "Lost")], kept) == (failure,), why
+
+
+def test_a_slot_whose_launch_is_refused_is_a_failure_as_it_should_have_run() -> None:
+    older, newer = ended(1, "Failed"), ended(2, "Failed")
+
+    assert superfluous([older, newer], Kept(succeeded=1, failed=1)) == (older,)
 
 
 def test_of_two_that_ended_in_the_same_second_the_later_slot_stays() -> None:

@@ -14,7 +14,7 @@ from backgroundtask.api.run import BackgroundTaskRun
 from backgroundtask.api.task_status import ActiveRun, ScheduleStatus, TaskStatus
 from backgroundtask.errors import Blocked, Busy, Expected, Rejected
 from backgroundtask.plan.desired import Site, desired
-from backgroundtask.plan.names import Owner
+from backgroundtask.plan.names import Owner, run_name
 from backgroundtask.plan.runs import Kept, superfluous
 from backgroundtask.plan.status import (
     Configured,
@@ -513,6 +513,26 @@ def test_a_skipped_slot_says_nothing_about_how_runs_go() -> None:
     assert status.last_run == failed.last_run
     assert told(status, "LastRunSucceeded") == ("False", "Failed")
     assert status.last_schedule_time == "2026-11-21T03:02:00Z"
+
+
+def test_a_run_that_is_refused_when_somebody_asks_for_it_says_nothing_about_the_task() -> None:
+    good = seen(subject(), None, ended(1))
+    mistyped = ended(2, "Failed", name="mine", reason="UnknownItem", taskArn=None)
+
+    status = seen(subject(good), Unchanged(), ended(1), mistyped)
+
+    assert (status.last_run, status.last_failure_time) == (good.last_run, None)
+    assert told(status, "LastRunSucceeded") == ("True", "Succeeded")
+
+
+def test_a_slot_whose_launch_is_refused_is_the_last_run_and_a_failure() -> None:
+    name = run_name("nightly", datetime(2026, 11, 21, 3, 2, tzinfo=UTC))
+    refused = ended(2, "Failed", name=name, reason="ImageNotAllowed", taskArn=None)
+
+    status = seen(subject(), None, ended(1), refused)
+
+    assert status.last_failure_time == "2026-11-21T03:02:30Z"
+    assert told(status, "LastRunSucceeded") == ("False", "ImageNotAllowed")
 
 
 @pytest.mark.parametrize("left", [[], [ended(1)], [ended(1), ended(2, "Failed")]], ids=len)
