@@ -31,6 +31,7 @@ _BRIEF = ["sleep", "2"]
 _LONG = ["sleep", "600"]
 _MINUTES = 3
 """Slots of each task that have to be kept up with."""
+_WAITING = ("ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible")
 _BATCH = 100  # Amazon ECS API, DescribeTasks: tasks
 
 
@@ -165,7 +166,7 @@ class EveryMinute:
 
     def _ended(self, slots: list[datetime]) -> list[tuple[datetime, Body]] | None:
         """Each slot with its run, once the last minute is over and all have ended."""
-        if datetime.now(UTC) < slots[-1] + timedelta(seconds=5):
+        if datetime.now(UTC) < slots[-1] + timedelta(seconds=5) or not self._is_read():
             time.sleep(1)  # nothing to see before; the API server has better things to do
             return None
         wanted = {slot.strftime("%Y-%m-%dT%H:%M:%SZ"): slot for slot in slots}
@@ -174,6 +175,16 @@ class EveryMinute:
         is_over = len(found) == len(slots) * self._count and all("completionTime" in one["status"] for _, one in found)
         time.sleep(2)  # a listing of all costs the API server a second
         return found if is_over else None
+
+    def _is_read(self) -> bool:
+        """Whether no queue has a message: which says, at next to no cost, that the last run may have ended."""
+        sqs = self._stage.world.aws.client("sqs")
+        for arn in self._stage.world.template["spec"]["queues"].values():
+            url = sqs.get_queue_url(QueueName=arn.rpartition(":")[2])["QueueUrl"]
+            attributes = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=_WAITING)["Attributes"]
+            if any(int(attributes[name]) for name in _WAITING):
+                return False
+        return True
 
 
 def run(own: str, task: str, command: list[str]) -> Body:
