@@ -124,9 +124,9 @@ def test_the_last_lines_of_a_failed_run_are_in_its_status_and_in_an_event(world:
 
     assert (run["status"]["phase"], run["status"]["exitCode"]) == ("Failed", 3)
     assert tail == [*(f"step {number}" for number in range(6, 15)), "ValueError: no rows"]
-    assert event["note"].startswith("Last lines of run failing-1: step 6 | ")
+    assert event["note"].startswith("Last lines: step 6 | ")
     assert event["note"].endswith("| ValueError: no rows")
-    assert (event["regarding"]["kind"], event["regarding"]["name"]) == ("BackgroundTask", "failing")
+    assert (event["regarding"]["kind"], event["regarding"]["name"]) == ("BackgroundTaskRun", "failing-1")
     assert operator.process.poll() is None
 
 

@@ -165,6 +165,10 @@ class Ledger:
         """Emit an Event on the task."""
         self._announcements.tell(reason, message, kind=kind)
 
+    def tell_of(self, run: BackgroundTaskRun, reason: str, message: str, *, kind: str = "Normal") -> None:
+        """Emit an Event on a run."""
+        self._announcements.tell_of(run, reason, message, kind=kind)
+
     def _readable(self, body: Body) -> BackgroundTaskRun | None:
         version = body["metadata"]["uid"], body["metadata"]["resourceVersion"]
         if version not in self._read:

@@ -80,7 +80,7 @@ class Tails:
         if found is None or not found.tail:
             return
         if self._ledger.status(run, run.status.model_copy(update={"logs": found})) is not None:
-            self._ledger.tell("LogTail", as_event(run.metadata.name, found.tail), kind="Warning")
+            self._ledger.tell_of(run, "LogTail", as_event(found.tail), kind="Warning")
 
 
 def _complain(run: BackgroundTaskRun, error: Expected) -> None:

@@ -17,7 +17,7 @@ LOOKS = (timedelta(seconds=5), timedelta(seconds=20), timedelta(seconds=60))
 """How long after the end of a run was recorded its last lines are looked for, each time that none were found."""
 _WINDOW = timedelta(hours=1)
 _LONGEST = 4096  # characters of a line that are looked at; a status keeps fewer
-_EVENT_BYTES = 900  # of the 1024 that an Event takes
+_EVENT_BYTES = 1000  # of the 1024 that an Event takes
 _BETWEEN = " | "
 _COLOURS = re.compile(r"\x1b(\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(\x07|\x1b\\))")  # ECMA-48: CSI and OSC sequences
 
@@ -48,12 +48,12 @@ def _printable(line: str) -> str:
     return "".join(char if char.isprintable() else " " for char in _COLOURS.sub("", line[:_LONGEST]))
 
 
-def as_event(run: str, tail: Iterable[str]) -> str:
+def as_event(tail: Iterable[str]) -> str:
     """The last lines as the message of an Event: as many as it has room for, those nearest to the end."""
     said = ""
     for line in reversed(tuple(tail)):
-        longer = f"{line}{_BETWEEN}{said}" if said else line
-        if len(longer.encode()) > _EVENT_BYTES - len(run):
+        longer = f"{line}{_BETWEEN}{said}" if said else line.encode()[:_EVENT_BYTES].decode(errors="ignore")
+        if len(longer.encode()) > _EVENT_BYTES:
             break
         said = longer
-    return f"Last lines of run {run}: {said}"
+    return f"Last lines: {said}"

@@ -60,7 +60,7 @@ def test_the_last_lines_follow_the_end_some_seconds_later(world: World) -> None:
     assert at_the_end == ("Failed", [], 0)
     assert tail(world) == [*TRACEBACK[:2], "ValueError: no rows"]
     (event,) = told(world)
-    assert (event.about, event.type) == ("backgroundtasks nightly", "Warning")
+    assert (event.about, event.type) == ("backgroundtaskruns nightly-29921940", "Warning")
     assert event.message.endswith('  File "job.py", line 7 | ValueError: no rows')
 
 

@@ -85,14 +85,22 @@ def test_a_tail_is_bounded_and_without_control_characters_whatever_was_written(l
 
     assert len(tail) <= TAIL_LINES
     assert all(0 < len(line) <= 256 and line.removesuffix("…").isprintable() for line in tail)
-    assert len(as_event("nightly-1", tail).encode()) <= 1024
+    assert len(as_event(tail).encode()) <= 1024
+
+
+def test_an_event_tells_as_much_of_a_line_as_it_has_room_for() -> None:
+    flame = "\U0001f525"  # four bytes
+
+    message = as_event(with_tail(RunLogs(), ["short", flame * 300]).tail)
+
+    assert message == f"Last lines: {flame * 250}"
 
 
 def test_an_event_tells_the_lines_nearest_to_the_end() -> None:
     lines = [f"line {number} {'x' * 200}" for number in range(10)]
 
-    message = as_event("nightly-1", lines)
+    message = as_event(lines)
 
-    assert message.startswith("Last lines of run nightly-1: line 6 ")
+    assert message.startswith("Last lines: line 6 ")
     assert message.endswith(lines[-1])
-    assert as_event("nightly-1", ["one", "two"]) == "Last lines of run nightly-1: one | two"
+    assert as_event(["one", "two"]) == "Last lines: one | two"
