@@ -15,6 +15,7 @@ from backgroundtask.api.phases import ENDS
 from backgroundtask.api.run import BackgroundTaskRun, RunStatus
 from backgroundtask.controller.figures import FIGURES
 from backgroundtask.controller.metrics import REGISTRY
+from backgroundtask.plan.attempts import attempt_of, is_denied
 from backgroundtask.plan.moments import moment
 
 TRIGGERS: Final = ("schedule", "annotation", "manual", "other")
@@ -71,6 +72,7 @@ _MISSED: Final = ("MissSchedule",)
 _LAUNCHES: Final = (
     "CapacityUnavailable", "LimitReached", "Throttled", "ResourceUnavailable", "AgentDisconnected", "ResourceMissing",
     "ResourceInactive", "AttributeMissing", "NotStarted", "NetworkUnusable", "RoleNotAssumable", "RoleNotPassable",
+    "NetworkUnavailable", "StorageUnavailable", "SpotInterruption",
 )  # fmt: skip
 _MOST_WORDS = 40  # reasons are ours and AWS's; should they ever be a tenant's, Prometheus still holds
 
@@ -100,9 +102,11 @@ MISSED = Counter(
     "bgt_runs_missed_total", "Slots whose run was never launched in time, by reason.", ["reason"], registry=REGISTRY
 )
 LAUNCH_FAILURES = Counter(
-    "bgt_launch_failures_total", "Launches that AWS refused, each of which is tried again, by reason.", ["reason"],
+    "bgt_launch_failures_total",
+    "Launches that AWS refused, did not bring to their start or took back, each of which is tried again, by reason.",
+    ["reason"],
     registry=REGISTRY,
-)  # fmt: skip
+)
 
 
 class _Words:
@@ -157,7 +161,7 @@ def changed(run: BackgroundTaskRun, after: RunStatus) -> None:
     if after.phase != before.phase and after.phase in ENDS:
         _count_end(run, after)
     if (after.launch_failures or 0) > (before.launch_failures or 0):
-        _count(LAUNCH_FAILURES, after.reason)
+        _count(LAUNCH_FAILURES, _why_not_launched(after))
     began = None if before.start_time or before.failed_attempts else moment(after.start_time)
     due = _due(run)
     if began is not None and due is not None:
@@ -175,6 +179,12 @@ def _count_end(run: BackgroundTaskRun, after: RunStatus) -> None:
     began, ended = moment(after.start_time), moment(after.completion_time)
     if began is not None and ended is not None:
         DURATION.labels(phase).observe(max((ended - began).total_seconds(), 0.0))
+
+
+def _why_not_launched(after: RunStatus) -> str | None:
+    """What AWS said to the launch; where it took it, what became of its task, as the run itself is tried again."""
+    attempt = None if is_denied(after) else attempt_of(after, after.task_arn)
+    return attempt.reason if attempt else after.reason
 
 
 def _count(counter: Counter, reason: str | None) -> None:

@@ -151,6 +151,29 @@ def test_each_launch_that_aws_refuses_is_counted_once() -> None:
     assert value("bgt_launch_failures_total", reason="CapacityUnavailable") == before + 2
 
 
+@pytest.mark.parametrize("reason", ["SpotInterruption", "NetworkUnavailable"])
+def test_a_launch_that_aws_took_and_did_not_keep_is_counted_by_what_became_of_its_task(reason: str) -> None:
+    before = [value("bgt_launch_failures_total", reason=one) for one in (reason, "BackoffRetry")]
+    attempt = {"taskArn": "arn:1", "completionTime": END, "reason": reason}
+    again = {"phase": "Launching", "reason": "BackoffRetry", "taskArn": "arn:1", "attempts": [attempt]}
+
+    becomes(run(phase="Launching"), **again, launchFailures=1)
+
+    after = [value("bgt_launch_failures_total", reason=one) for one in (reason, "BackoffRetry")]
+    assert after == [before[0] + 1, before[1]]
+
+
+def test_a_refused_launch_is_counted_by_what_aws_said_whatever_became_of_the_task_before() -> None:
+    before = value("bgt_launch_failures_total", reason="CapacityUnavailable")
+    attempt = {"taskArn": "arn:1", "completionTime": END, "reason": "NonZeroExitCode"}
+    launch = {"number": 1, "token": "t", "time": END, "request": "{}", "refused": True}
+    known = {"phase": "Running", "taskArn": "arn:1", "attempts": [attempt], "launch": launch}
+
+    becomes(run(**known), **known, reason="CapacityUnavailable", launchFailures=1)
+
+    assert value("bgt_launch_failures_total", reason="CapacityUnavailable") == before + 1
+
+
 def test_a_flood_of_reasons_becomes_one() -> None:
     for number in range(100):
         becomes(run(phase="Launching"), phase="Launching", reason=f"Reason{number}", launchFailures=1)
