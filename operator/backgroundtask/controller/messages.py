@@ -10,6 +10,7 @@ was to make (SendMessage, where that was to bring a tick), or the event of a rul
 import json
 from collections.abc import Callable, Mapping
 from dataclasses import replace
+from datetime import datetime
 from typing import Any
 
 from backgroundtask.api.names import ENV_SCHEDULED_TIME, ENV_TASK_UID
@@ -19,12 +20,14 @@ from backgroundtask.controller import metrics
 from backgroundtask.controller.context import Context, log
 from backgroundtask.controller.keys import Delivery, GivenUp, TaskKey, Tick
 from backgroundtask.kube.resource import TASKS, Ref
+from backgroundtask.plan.moments import stamp
 from backgroundtask.plan.names import Owner, owner_of_definition, owner_of_mark, slot_of
 from backgroundtask.plan.outcome import Task, plain
 from backgroundtask.plan.schedule import TICK
 
 STATE_CHANGE = "ECS Task State Change"
 SCHEDULED_EVENT = "Scheduled Event"
+_RULE = ":rule/"  # what comes before the name in the ARN of a rule
 
 
 class Events:
@@ -79,8 +82,12 @@ class Ticks:
         Raises:
             Malformed: it is neither a tick, nor what a schedule or a rule of this installation was to send.
         """
-        document = _document(message)
-        key, said = self._told(document)
+        told = self._told(_document(message))
+        if told is None:
+            metrics.MESSAGES.labels("dropped").inc()
+            stored()
+            return
+        key, said = told
         if "ERROR_CODE" in message.attributes or not isinstance(said, Tick):
             self._warn(key, message.attributes)
         if said is None:
@@ -89,7 +96,7 @@ class Ticks:
         self._context.inbox.put(key, [replace(said, stored=stored, dropped=dropped)])
         self._context.queue.add(key)
 
-    def _told(self, document: Mapping[str, Any]) -> tuple[TaskKey, Tick | GivenUp | None]:
+    def _told(self, document: Mapping[str, Any]) -> tuple[TaskKey, Tick | GivenUp | None] | None:
         if document.get("detail-type") == SCHEDULED_EVENT:
             return self._of_rule(document)
         said = _object(document["MessageBody"], "its MessageBody") if "MessageBody" in document else document
@@ -112,23 +119,29 @@ class Ticks:
         slot = slot_of(told.get(ENV_SCHEDULED_TIME, ""))
         return key, None if slot is None else GivenUp(slot, told.get(ENV_TASK_UID, ""))
 
-    def _of_rule(self, event: Mapping[str, Any]) -> tuple[TaskKey, Tick | GivenUp]:
-        """An event of a rule that its target refused: it names the rule, and when it was (EventBridge User Guide)."""
-        slot, rules = slot_of(str(event.get("time"))), event.get("resources")
-        if slot is None or not isinstance(rules, list):
+    def _of_rule(self, event: Mapping[str, Any]) -> tuple[TaskKey, Tick | GivenUp] | None:
+        """An event of a rule that its target refused: it names the rule, and when it was (EventBridge User Guide).
+
+        None where the task of that rule is gone. One that has left the clock since still has the slot.
+        """
+        slot, resources = slot_of(str(event.get("time"))), event.get("resources")
+        arns = [str(arn) for arn in resources] if isinstance(resources, list) else []
+        names = {arn.rpartition(_RULE)[2] for arn in arns if _RULE in arn}
+        if slot is None or not names:
             raise Malformed("its event names no time or no rule")
         for namespace, name in self._context.cache.keys(TASKS):
-            raw = self._context.cache.task(namespace, name) or {}
-            launch = next((one.launch for one in read_task_status(raw).schedules if one.arn in rules), None)
-            if launch is not None:
-                kind = Tick if launch == "Queue" else GivenUp
-                return TaskKey(namespace, name), kind(slot, str(raw["metadata"]["uid"]))
-        raise Malformed("it is the event of a rule that no task here has")
+            raw = self._context.cache.task(namespace, name)
+            if raw is not None and not names.isdisjoint(self._owner(namespace, name).schedule_names):
+                return TaskKey(namespace, name), _slot_told(raw, slot)
+        return None
 
     def _key(self, owner: Owner | None) -> TaskKey:
         if owner is None or owner.installation != self._context.settings.installation:
             raise Malformed("it names no task of this installation")
         return TaskKey(owner.namespace, owner.name)
+
+    def _owner(self, namespace: str, name: str) -> Owner:
+        return Owner(self._context.settings.installation, namespace, name)
 
     def _warn(self, key: TaskKey, said: Mapping[str, str]) -> None:
         """Tell on the task what AWS could not do (EventBridge User Guide, "Using dead-letter queues": ERROR_CODE)."""
@@ -140,6 +153,14 @@ class Ticks:
             return
         message = f"EventBridge could not start the run of a slot: {why}"
         self._context.recorder.emit(Ref.of(TASKS, raw), type="Warning", reason="FailedCreate", message=message)
+
+
+def _slot_told(task: Mapping[str, Any], slot: datetime) -> Tick | GivenUp:
+    """What a slot of a rule that came to nothing means: the event does not tell the UID, but a namesake was before."""
+    metadata = task["metadata"]
+    is_of_namesake = stamp(slot) < str(metadata.get("creationTimestamp", ""))
+    is_queued = any(one.launch == "Queue" for one in read_task_status(task).schedules)
+    return (Tick if is_queued else GivenUp)(slot, "" if is_of_namesake else str(metadata["uid"]))
 
 
 def _environment(request: Mapping[str, Any]) -> dict[str, str]:

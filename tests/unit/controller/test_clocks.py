@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
@@ -21,6 +22,7 @@ MARK = rule_group(INSTALLATION)
 NAME = OWNER.schedule_name(0)
 RESYNC = 600
 OLD, NEW = "Scheduler", "Rule"
+SLOT = "2026-11-22T03:00:00Z"
 
 
 def process(world: World) -> Process:
@@ -207,6 +209,48 @@ class TestRule:
         assert ruled.account.rule(NAME).retained
 
 
+def refused(world: World, slot: str = SLOT, name: str = NAME) -> None:
+    """EventBridge gives up to invoke the target of a rule; the dead letter is the event, and is taken up."""
+    arn = f"arn:aws:events:{world.account.place}:rule/{name}"
+    event = {"detail-type": "Scheduled Event", "time": slot, "resources": [arn]}
+    world.account.send(TICKS, json.dumps(event), {"ERROR_CODE": "NO_PERMISSIONS", "RULE_ARN": arn})
+    process(world).read_queues()
+
+
+class TestDeadLetters:
+    @pytest.mark.parametrize("launch", ["Direct", "Queue"])
+    @pytest.mark.parametrize("clock", ["Rule", "Scheduler"])
+    def test_the_slot_of_a_rule_that_came_to_nothing_is_launched_also_where_the_task_has_left_the_clock(
+        self, clock: str, launch: str
+    ) -> None:
+        world = begun(clock="Rule", launch=launch)
+        if clock == "Scheduler":
+            move(world, clock)
+        world.clock.advance(15 * 3600)
+
+        refused(world)
+        process(world).read_queues()
+        world.pass_time(60)
+
+        (run,) = world.runs()
+        assert (run["spec"]["scheduledTime"], run["status"]["phase"]) == (SLOT, "Launching")
+        assert "FailedCreate" in process(world).told.reasons()
+        assert world.account.messages(TICKS) == []
+
+    def test_that_of_a_namesake_makes_no_run(self, ruled: World) -> None:
+        refused(ruled, "2026-11-21T11:59:00Z")
+
+        assert (ruled.runs(), ruled.account.messages(TICKS)) == ([], [])
+
+    def test_that_of_a_task_that_is_gone_is_answered_and_left_to_no_poison_queue(self, ruled: World) -> None:
+        ruled.delete()
+        process(ruled).work()
+
+        refused(ruled)
+
+        assert ruled.account.messages(TICKS) == []
+
+
 class TestLaunch:
     @pytest.mark.parametrize("clock", ["Scheduler", "Rule"])
     def test_who_launches_changes_in_place(self, clock: str) -> None:
@@ -291,6 +335,23 @@ class TestMoving:
         assert held(world) == only(after)
         assert world.condition()["status"] == "True"
         assert world.object(TEMPLATES, "default")["status"]["clocks"] == ["Scheduler", "Rule"]
+
+    def test_a_slot_that_both_clocks_fire_has_one_run_and_its_second_task_is_stopped_and_told(self) -> None:
+        world = begun()
+        world.clock.advance(15 * 3600)
+        first = world.fires(SLOT)
+        world.tells(first, "RUNNING")
+        move(world, "Rule")
+
+        second = world.account.fire(NAME, SLOT)
+        assert second is not None
+        world.tells(second, "RUNNING")
+
+        (run,) = world.runs()
+        assert run["status"]["taskArn"] == first
+        assert [one["taskArn"] for one in run["status"]["attempts"] if one.get("duplicate")] == [second]
+        assert [world.account.tasks[arn]["desiredStatus"] for arn in (first, second)] == ["RUNNING", "STOPPED"]
+        assert "UnexpectedJob" in process(world).told.reasons()
 
     @pytest.mark.parametrize("suspend", [False, True])
     def test_a_new_clock_that_refuses_leaves_the_old_one_as_it_is_to_be(self, *, suspend: bool) -> None:

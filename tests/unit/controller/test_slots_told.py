@@ -93,6 +93,18 @@ class TestTicks:
         assert run["status"]["taskArn"] in queued.account.tasks
         assert queued.account.messages(TICKS) == []
 
+    def test_a_refused_spec_lets_its_slots_go_on_with_the_last_good_revision(self, queued: World) -> None:
+        good = queued.status()["taskDefinitionArn"]
+        queued.edit(image="reports:2", taskRole="nobody", enableExecuteCommand=True)
+        process(queued).work()
+        assert queued.condition("Stalled")["status"] == "True"
+
+        ticking(queued)
+
+        [request] = queued.account.requests.values()
+        assert request["taskDefinition"] == good
+        assert "enableExecuteCommand" not in request
+
     def test_the_same_tick_again_launches_nothing(self, queued: World) -> None:
         ticking(queued)
 
@@ -588,21 +600,6 @@ class TestAudit:
         queued.pass_time(301)
 
         assert self.unaccounted(queued) == 0
-
-
-def test_a_dead_letter_of_a_rule_names_the_rule(queued: World) -> None:
-    status = queued.task()["status"]
-    schedules = [{**one, "arn": "arn:aws:events:eu-west-1:123456789012:rule/x"} for one in status["schedules"]]
-    raw = queued.task()
-    queued.store.replace(TASKS, raw, {**raw, "status": {**status, "schedules": schedules}})
-    process(queued).work()
-    event = {"detail-type": "Scheduled Event", "time": FIRST, "resources": [schedules[0]["arn"]]}
-
-    queued.account.send(TICKS, json.dumps(event), {"ERROR_CODE": "NO_PERMISSIONS"})
-    process(queued).read_queues()
-
-    assert FIRST in phases(queued)
-    assert queued.account.messages(TICKS) == []
 
 
 def test_a_templates_queue_is_drained_only_as_far_as_it_was_read(queued: World) -> None:
