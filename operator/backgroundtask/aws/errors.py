@@ -20,6 +20,10 @@ from backgroundtask.aws.refusals import DENIED, REFUSALS
 from backgroundtask.errors import Blocked, Busy, Expected, Rejected
 from backgroundtask.plan.outcome import plain
 
+_NO_CREDENTIALS_ADVICE = (
+    "There are no AWS credentials: give the operator's service account a role; a person logs in (`aws sso login`), or "
+    "sets AWS_PROFILE, or AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY."
+)
 _NO_CREDENTIALS = (
     exceptions.NoCredentialsError,
     exceptions.PartialCredentialsError,
@@ -111,10 +115,9 @@ def _unanswered(error: Exception) -> Expected | None:
     if isinstance(error, exceptions.InvalidRegionError):
         return Rejected("InvalidRegion", "spec.region of the LaunchTemplate is no AWS region: correct it.")
     if isinstance(error, _NO_CREDENTIALS):
-        advice = "give its service account a role, or set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY."
-        return Blocked("NoCredentials", f"The operator has no AWS credentials: {advice}")
+        return Blocked("NoCredentials", _NO_CREDENTIALS_ADVICE)
     if isinstance(error, _NO_SOURCE):
-        return Busy("CredentialsUnavailable", "The source of the operator's AWS credentials does not answer.")
+        return Busy("CredentialsUnavailable", "The source of the AWS credentials does not answer.")
     if isinstance(error, _NO_ANSWER):
         return Busy("AwsUnreachable", f"AWS does not answer{_where(error)}.", retry_after=5.0)
     return None

@@ -1,15 +1,15 @@
 """`bgt diff`: what an apply of a file would change in AWS, as the operator would plan it."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from functools import cache
-from typing import IO, TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import click
 
 from backgroundtask.api.parsing import parse_task
 from backgroundtask.cli.command import Command
-from backgroundtask.cli.documents import tasks
-from backgroundtask.cli.output import output_option, print_document, printable, say
+from backgroundtask.cli.documents import files_option, named, tasks
+from backgroundtask.cli.output import output_option, print_document, print_line, printable, say
 from backgroundtask.cli.place import Place, place_options
 from backgroundtask.errors import Expected, Rejected
 from backgroundtask.kube.resource import TASKS, TEMPLATES, Body
@@ -46,9 +46,7 @@ class _Command(Command):
 
 
 @click.command(cls=_Command, short_help="Show what an apply would change in AWS.")
-@click.option(
-    "-f", "--filename", "file", type=click.File(encoding="utf-8"), required=True, help="Tasks to apply; - is stdin."
-)
+@files_option(required=True, help="Tasks to apply")
 @click.option(
     "--installation",
     envvar="BGT_INSTALLATION",
@@ -58,18 +56,20 @@ class _Command(Command):
 @output_option("json", "yaml")
 @place_options()
 @click.pass_context
-def diff(ctx: click.Context, *, place: Place, file: IO[str], installation: str | None, output: str | None) -> None:
+def diff(
+    ctx: click.Context, *, place: Place, files: Sequence[str], installation: str | None, output: str | None
+) -> None:
     """Show what `kubectl apply -f FILE` would change in AWS: task definitions and schedules, member by member.
 
     It is the operator's own plan, against what AWS holds now, seen with your own AWS credentials; nothing is written.
     Of variables only the names are shown. Exits with 0 where nothing would change, 1 where something would, and 2 where
     a task is refused or something could not be looked at.
     """
-    bodies, others = tasks(file, ctx.params["namespace"], default=place.namespace)
+    bodies, others = tasks(files, ctx.params["namespace"], default=place.namespace)
     for other in others:
         say(f"{other} is no BackgroundTask: left out")
     if not bodies:
-        raise Rejected("NoTasks", f"There is no BackgroundTask in {file.name}.")
+        raise Rejected("NoTasks", f"There is no BackgroundTask in {', '.join(map(named, files))}.")
     look = _Look(place, installation)
     results = [look.at(body) for body in bodies]
     if output:
@@ -116,21 +116,21 @@ def _print(results: "Iterable[tuple[Body, Forecast | Expected]]") -> None:
         if isinstance(result, Expected):
             say(f"{title}: {result.reason}: {result.message}")
             continue
-        click.secho(title if result.alterations else f"{title}: no change", bold=bool(result.alterations))
+        print_line((title, "bold") if result.alterations else (f"{title}: no change", ""))
         for one in result.alterations:
             _print_alteration(one)
         if result.note:
-            click.echo(f"  {result.note}")
+            print_line((f"  {result.note}", ""))
 
 
 def _print_alteration(one: "Alteration") -> None:
     sign, colour = _SIGNS[one.action]
-    click.secho(f"  {sign} {one.kind} {printable(one.name)}", fg=colour)
+    print_line((f"  {sign} {one.kind} {printable(one.name)}", colour))
     if one.note:
-        click.echo(f"      {one.note}")
+        print_line((f"      {one.note}", ""))
     width = max((len(each.path) for each in one.differences), default=0)
     for each in one.differences:
-        click.echo(f"      {printable(each.path).ljust(width)}   {_said(each)}")
+        print_line((f"      {printable(each.path).ljust(width)}   {_said(each)}", ""))
 
 
 def _said(one: Difference) -> str:

@@ -11,7 +11,7 @@ from backgroundtask.api.names import TEMPLATE_KIND
 from backgroundtask.api.parsing import parse_template
 from backgroundtask.cli.command import FAILED, Command
 from backgroundtask.cli.findings import Finding, doubtful, looked, well, wrong
-from backgroundtask.cli.output import output_option, print_document, printable
+from backgroundtask.cli.output import output_option, print_document, print_line, printable
 from backgroundtask.cli.place import Place, place_options
 from backgroundtask.errors import Expected, Rejected
 from backgroundtask.kube.resource import TASKS, TEMPLATES, Body
@@ -148,10 +148,10 @@ def _cluster_uid(place: Place) -> str | None:
 
 
 def _print(one: Finding) -> None:
-    click.secho(one.level.ljust(6), fg=_COLOURS[one.level], nl=False)
-    click.echo(f"{printable(one.about)}: {printable(one.message)}")
+    told = f"{printable(one.about)}: {printable(one.message)}"
+    print_line((one.level.ljust(6), _COLOURS[one.level]), (told, ""))
     if one.mend:
-        click.echo(f"      → {printable(one.mend)}")
+        print_line((f"      → {printable(one.mend)}", ""))
 
 
 def _as_json(one: Finding) -> dict[str, str]:

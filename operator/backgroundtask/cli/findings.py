@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from backgroundtask.errors import Expected, Rejected
+from backgroundtask.kube.transport import UNREACHABLE
 
 Level = Literal["ok", "warn", "fail"]
 
@@ -35,10 +36,16 @@ def wrong(about: str, message: str, mend: str) -> Finding:
 
 
 def looked(about: str, look: Callable[[], Iterator[Finding]]) -> Iterator[Finding]:
-    """What a look finds; where one may not look, or nobody answers, that is the finding."""
+    """What a look finds; where one may not look, or AWS does not answer, that is the finding.
+
+    Raises:
+        Busy: Unreachable, as nothing can be found where the API server does not answer.
+    """
     try:
         yield from look()
     except Rejected as error:
         yield wrong(about, f"{error.reason}.", error.message)
     except Expected as error:
+        if error.reason == UNREACHABLE:
+            raise
         yield doubtful(about, f"It could not be looked at ({error.reason}).", error.message)

@@ -7,6 +7,8 @@ from typing import Any, Final
 
 import click
 
+from backgroundtask.cli.location import location_options, takes_location
+
 _SECTIONS: Final = {
     "Runs": ("run", "logs", "wait", "cancel", "rerun", "history"),
     "Tasks": ("status", "next", "diff", "suspend", "resume", "cron"),
@@ -55,5 +57,11 @@ class _Commands(click.Group):
 
 @click.command(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(package_name="backgroundtask-operator")
-def main() -> None:
+@location_options
+@click.pass_context
+def main(ctx: click.Context, /, **given: str | None) -> None:
     """Background jobs on Amazon ECS, as Kubernetes objects. Also installed as `kubectl bgtask`."""
+    name = ctx.invoked_subcommand or ""
+    command = main.get_command(ctx, name)
+    if any(given.values()) and command is not None and not takes_location(command):
+        raise click.UsageError(f"{name} takes none of -n, --context and --kubeconfig", ctx)

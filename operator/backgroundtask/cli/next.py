@@ -1,16 +1,16 @@
 """`bgt next`: a calendar of what runs when, of one task, of a namespace's, of all, or of those in a file."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import IO, Final
+from typing import Final
 
 import click
 
 from backgroundtask.cli import timetable
 from backgroundtask.cli.command import Command
 from backgroundtask.cli.completing import TASK_NAMES
-from backgroundtask.cli.documents import tasks
+from backgroundtask.cli.documents import files_option, tasks
 from backgroundtask.cli.durations import Duration
 from backgroundtask.cli.output import ago, output_option, print_document, print_table, say
 from backgroundtask.cli.place import Place, outside_of, place_options
@@ -40,9 +40,7 @@ class _Shape:
 
 @click.command("next", cls=Command, short_help="Show what runs when.")
 @click.argument("task", required=False, shell_complete=TASK_NAMES)
-@click.option(
-    "-f", "--filename", "file", type=click.File(encoding="utf-8"), help="Tasks in a file instead; - is stdin."
-)
+@files_option(required=False, help="Tasks in files instead")
 @click.option("-c", "--count", type=click.IntRange(1, MOST), help=f"How many runs.  [default: {_COUNT}]")
 @click.option("--for", "length", type=Duration(), help="Runs within this time from now, such as 24h; all of them.")
 @output_option("wide", "json", "yaml")
@@ -53,21 +51,23 @@ def next_runs(
     *,
     place: Callable[[], Place],
     task: str | None,
-    file: IO[str] | None,
+    files: Sequence[str],
     count: int | None,
     length: timedelta | None,
     output: str | None,
 ) -> None:
     """Show what runs when: the next runs of TASK, or with -A of all tasks, in UTC and in each task's own time zone.
 
-    Of a task in the cluster this is what AWS has been given; with -f it is what the tasks in a file ask for, and no
+    Of a task in the cluster this is what AWS has been given; with -f it is what the tasks in files ask for, and no
     cluster is needed. Without TASK it is all tasks of the namespace. What has no next run is listed with the reason.
     """
     namespace, everywhere = ctx.params["namespace"], ctx.params["all_namespaces"]
-    if sum((task is not None, everywhere, file is not None)) > 1:
+    if sum((task is not None, everywhere, bool(files))) > 1:
         raise click.UsageError("give one of TASK, -A and -f")
+    if namespace and namespace.isdecimal() and count is None:
+        say(f"-n {namespace} is a namespace, as everywhere; how many runs is said by -c {namespace}")
     now = outside_of(ctx).now()
-    found = _of_file(file, namespace) if file is not None else _of_cluster(place(), task)
+    found = _of_files(files, namespace) if files else _of_cluster(place(), task)
     tables = [table.as_of(now) for table in found]
     most = count or (MOST if length else _COUNT)
     slots = upcoming(tables, after=now, until=now + length if length else None, most=most)
@@ -79,8 +79,8 @@ def next_runs(
     _print(slots, tables, now, shape)
 
 
-def _of_file(file: IO[str], namespace: str | None) -> list[Timetable]:
-    bodies, others = tasks(file, namespace)
+def _of_files(files: Sequence[str], namespace: str | None) -> list[Timetable]:
+    bodies, others = tasks(files, namespace)
     for other in others:
         say(f"{other} is no BackgroundTask: left out")
     found = []

@@ -13,6 +13,7 @@ from typing import Any, Final, Literal
 
 import click
 import yaml
+from rich.cells import cell_len
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
@@ -31,6 +32,8 @@ _PRIVATE: Final = ("kubectl.kubernetes.io/last-applied-configuration",)
 _SEQUENCE: Final = re.compile(r"\x1b(\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(\x07|\x1b\\)?|[ -/]*[0-~])")
 """What terminals take as one order: CSI with its parameters, OSC with its text, and the short ones (ECMA-48)."""
 _CONTROL: Final = re.compile(r"[\x00-\x08\x0a-\x1f\x7f-\x9f]")  # all but the tab
+_GAP: Final = 2
+_LAST_COLUMN: Final = 24
 _MINUTE, _HOUR, _DAY = 60, 3600, 86400
 
 
@@ -75,16 +78,17 @@ def presentable(body: Mapping[str, Any]) -> dict[str, Any]:
 def print_table(columns: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
     """Print rows: with colours on a terminal, as lines of aligned words anywhere else. `-` stands for nothing."""
     cells = [[printable(cell) or NOTHING for cell in row] for row in rows]
+    lines = [[column.upper() for column in columns], *cells]
     console = Console(highlight=False)
     if not console.is_terminal:
-        click.echo("\n".join(_lines([[column.upper() for column in columns], *cells])))
+        click.echo("\n".join(_lines(lines)))
         return
-    table = Table(box=None, padding=(0, 2, 0, 0), header_style="bold")
-    for column in columns:
-        table.add_column(column.upper(), overflow="fold")
+    table = Table(box=None, padding=(0, _GAP, 0, 0), header_style="bold")
+    for index, column in enumerate(lines[0], 1):
+        table.add_column(column, overflow="fold", no_wrap=index < len(columns))
     for row in cells:
         table.add_row(*map(styled, row))
-    console.print(table)
+    Console(highlight=False, width=max(console.width, _least_width(lines))).print(table)
 
 
 def print_facts(facts: Iterable[tuple[str, str]]) -> None:
@@ -94,6 +98,11 @@ def print_facts(facts: Iterable[tuple[str, str]]) -> None:
     width = max((len(name) for name, _ in told), default=0)
     for name, what in told:
         console.print(Text(name.ljust(width + 2), style="bold"), styled(what), sep="")
+
+
+def print_line(*parts: tuple[str, str]) -> None:
+    """Print a line of words, each with its style for a terminal; it is neither cut nor folded."""
+    Console(highlight=False, soft_wrap=True).print(Text.assemble(*parts))
 
 
 def say(line: str) -> None:
@@ -137,6 +146,12 @@ def _document(output: str, body: Mapping[str, Any]) -> str:
     if output == "json":
         return json.dumps(body, indent=4) + "\n"
     return yaml.safe_dump(body, default_flow_style=False, allow_unicode=True, width=10**6)
+
+
+def _least_width(rows: Sequence[Sequence[str]]) -> int:
+    """What a table takes so that only its last column is folded: names and moments have to stay whole."""
+    *widths, last = [max(map(cell_len, column)) for column in zip(*rows, strict=True)]
+    return sum(width + _GAP for width in widths) + min(last, _LAST_COLUMN) + _GAP
 
 
 def _lines(rows: Sequence[Sequence[str]]) -> list[str]:

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, Final, NoReturn
 
 import click
 
+from backgroundtask.cli.location import location_options
 from backgroundtask.errors import Expected, Rejected
 from backgroundtask.kube.client import Kube, connect_person
 from backgroundtask.kube.login import context_namespace
@@ -165,16 +166,9 @@ def place_options(
 
             return ctx.invoke(command, *args, place=reached if deferred else reached(), **kwargs)
 
-        for option in _EVERYWHERE + _OPTIONS if everywhere else _OPTIONS:
-            placed = option(placed)
-        return placed
+        return location_options(_EVERYWHERE(placed) if everywhere else placed)
 
     return decorate
 
 
-_OPTIONS: Final = (
-    click.option("--kubeconfig", metavar="PATH", help="Kubeconfig to use.  [default: KUBECONFIG, or ~/.kube/config]"),
-    click.option("--context", metavar="NAME", help="Context of the kubeconfig.  [default: its current one]"),
-    click.option("-n", "--namespace", metavar="NAME", help="Namespace.  [default: the context's]"),
-)
-_EVERYWHERE: Final = (click.option("-A", "--all-namespaces", is_flag=True, help="All namespaces."),)
+_EVERYWHERE: Final = click.option("-A", "--all-namespaces", is_flag=True, help="All namespaces.")

@@ -7,7 +7,6 @@ from typing import Any
 from backgroundtask.api.metadata import ObjectMeta
 from backgroundtask.api.names import TASK_KIND, TRIGGER_LABEL
 from backgroundtask.api.parsing import parse_run, read_metadata
-from backgroundtask.api.phases import COMPLETE_ENDS, ENDS
 from backgroundtask.api.run import BackgroundTaskRun
 from backgroundtask.cli.output import say, short
 from backgroundtask.errors import Rejected
@@ -60,8 +59,3 @@ def duration(run: BackgroundTaskRun, now: datetime) -> str:
     if started is None:
         return ""
     return short((ended or now) - started)
-
-
-def has_failed(run: BackgroundTaskRun) -> bool:
-    """Whether the run ended without success. A skipped slot is no failure."""
-    return run.status.phase in ENDS - COMPLETE_ENDS

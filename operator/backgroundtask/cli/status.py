@@ -24,6 +24,7 @@ from backgroundtask.cli.output import (
 )
 from backgroundtask.cli.place import Place, place_options
 from backgroundtask.kube.resource import RUNS, TASKS, Body
+from backgroundtask.plan.history import is_failure
 from backgroundtask.plan.moments import moment
 
 _COLUMNS = ("task", "ready", "schedule", "next run", "active", "last run", "last failure")
@@ -76,7 +77,7 @@ def _all(place: Place, bodies: Sequence[Body], output: str | None) -> None:
 
 
 def _row(body: Body, runs: Iterable[BackgroundTaskRun], now: datetime) -> tuple[str, ...]:
-    told, failure = read_task_status(body), next(filter(records.has_failed, runs), None)
+    told, failure = read_task_status(body), next(filter(is_failure, runs), None)
     return (
         body["metadata"]["name"],
         _brief(find(told.conditions, READY)),
@@ -107,7 +108,7 @@ def _facts(body: Body, now: datetime) -> list[tuple[str, str]]:
 
 
 def _last_failure(runs: Iterable[BackgroundTaskRun], now: datetime) -> list[tuple[str, str]]:
-    run = next(filter(records.has_failed, runs), None)
+    run = next(filter(is_failure, runs), None)
     if run is None:
         return [("Last failure", NOTHING)]
     told = run.status

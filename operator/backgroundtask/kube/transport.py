@@ -116,7 +116,7 @@ class Transport:
         except ApiException as error:  # the REST layer's wrapping of TLS errors
             raise _unreachable("TLS with the API server fails: check the CA of the credentials") from error
         except (HTTPError, OSError) as error:
-            raise _unreachable("The API server does not answer") from error
+            raise _unreachable(f"The API server at {self.login.configuration.host} does not answer") from error
 
     def _headers(self, request: Request) -> dict[str, str]:
         headers = {"Accept": request.accept, "User-Agent": USER_AGENT}

@@ -280,3 +280,36 @@ def test_a_file_without_tasks_is_a_mistake(person: Person, tmp_path: Path) -> No
 
 def test_a_task_without_namespace_is_in_the_contexts(person: Person, file: Callable[..., str]) -> None:
     assert person("diff", "-f", file(namespace=None)).out == "reports/nightly: no change\n"
+
+
+def test_every_file_that_is_named_is_looked_at(person: Person, file: Callable[..., str]) -> None:
+    told = person("diff", "-f", file(image="reports:9"), "-f", file("weekly", cron=None))
+
+    titles = [line for line in told.out.splitlines() if not line.startswith(" ")]
+    assert (titles, told.code) == (["reports/nightly", "reports/weekly"], 1)
+
+
+def test_a_folder_stands_for_the_files_of_kubernetes_in_it(person: Person, file: Callable[..., str]) -> None:
+    folder = Path(file()).parent
+    (folder / "README.md").write_text("no: [manifest")
+    (folder / "older").mkdir()
+    (folder / "older" / "broken.yaml").write_text("no: [manifest")
+
+    told = person("diff", "-f", str(folder))
+
+    assert (told.out, told.err, told.code) == ("reports/nightly: no change\n", "", 0)
+
+
+def test_colours_are_left_out_where_nobody_wants_them(
+    person: Person, file: Callable[..., str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("FORCE_COLOR", "1")
+    monkeypatch.setenv("TERM", "xterm-256color")
+    path = file(image="reports:9")
+    coloured = person("diff", "-f", path).out
+    monkeypatch.setenv("NO_COLOR", "1")
+
+    plain = person("diff", "-f", path).out
+
+    assert "\x1b[33m  ~ task definition" in coloured
+    assert "\x1b[33m" not in plain

@@ -11,7 +11,7 @@ import pytest
 from backgroundtask.api.crds import crd_documents
 from backgroundtask.aws import Feed, Trust
 from backgroundtask.cli.cluster_checks import CRDS
-from backgroundtask.errors import Blocked
+from backgroundtask.errors import Blocked, Busy
 from backgroundtask.kube.resource import TASKS, TEMPLATES, Body, Resource
 from backgroundtask.kube.rights import RIGHTS
 from fixtures.command_line import Person
@@ -376,3 +376,11 @@ def test_where_nothing_tells_the_installation_it_has_to_be_said(bgt: Patient, wo
 
     assert (level, mend, code) == ("fail", "Say it with --installation.", 1)
     assert [message for _, message, _ in told] == ["No operator has looked at it."]
+
+
+def test_where_the_api_server_does_not_answer_nothing_is_well(bgt: Patient, world: World) -> None:
+    world.trace.fail_next("kube.*", Busy("Unreachable", "The API server at https://k8s does not answer"), times=99)
+
+    told = bgt("doctor")
+
+    assert (told.err, told.code) == ("Error: The API server at https://k8s does not answer\n", 1)

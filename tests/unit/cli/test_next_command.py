@@ -241,3 +241,8 @@ def test_a_task_needs_a_name_of_its_own(bgt: Person, tmp_path: Path) -> None:
     told = bgt("next", "-f", written(tmp_path, nameless))
 
     assert (told.code, "has no metadata.name: give it one" in told.err) == (1, True)
+
+
+def test_a_number_for_a_namespace_is_told_how_the_count_is_said(bgt: Person) -> None:
+    assert "how many runs is said by -c 5" in bgt("next", "nightly", "-n", "5").err
+    assert "-c" not in bgt("next", "-n", "reports").err

@@ -51,6 +51,24 @@ def test_what_cannot_be_a_name_is_not_there(bgt: Person, command: str, name: str
     assert not [call for call in bgt.trace.calls if call.operation == "kube.get"]
 
 
+def test_where_may_be_said_before_the_command_as_to_kubectl(bgt: Person) -> None:
+    bgt.has_task()
+
+    told = bgt("-n", "sales", "--context", "prod", "--kubeconfig", "there", "status")
+    nearer = bgt("-n", "sales", "status", "-n", "reports")
+
+    assert told.err == "There are no tasks in namespace sales\n"
+    assert bgt.targets[0] == Target("there", "prod")
+    assert "nightly" in nearer.out
+    assert bgt("-n", "sales", "repo", "login", "api").err.startswith("Error: There is no ImageRepository api in")
+
+
+def test_where_is_refused_before_a_command_that_is_nowhere(bgt: Person) -> None:
+    told = bgt("--context", "prod", "cron", "@daily")
+
+    assert (told.code, "cron takes none of -n, --context and --kubeconfig" in told.err) == (2, True)
+
+
 def test_what_cannot_be_a_namespace_is_a_wrong_call(bgt: Person) -> None:
     assert bgt("status", "-n", "../x").code == 2
     assert bgt("status", "-n", "").code == 2
@@ -85,6 +103,19 @@ def test_a_pipe_is_never_too_narrow(bgt: Person, monkeypatch: pytest.MonkeyPatch
     told = bgt("history", "nightly", "-o", "wide")
 
     assert len(told.out.splitlines()) == 2
+
+
+def test_a_narrow_terminal_folds_no_name_and_no_moment(bgt: Person, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("FORCE_COLOR", "1")
+    monkeypatch.setenv("COLUMNS", "40")
+    bgt.has_task()
+    bgt.has_run("nightly-1", phase="Failed", message="word " * 100, startTime="2026-11-21T03:00:10Z")
+
+    told = bgt("history", "nightly", "-o", "wide").out
+
+    assert "nightly-1  " in told
+    assert "2026-11-21T03:00:10Z" in told
+    assert max(map(len, told.splitlines()[1:])) < 200
 
 
 @pytest.mark.parametrize(
@@ -136,6 +167,7 @@ def test_names_of_tasks_and_runs_complete(bgt: Person) -> None:
     assert complete(bgt, "run", incomplete="we") == ["weekly"]
     assert complete(bgt, "run", "-n", "sales") == ["news"]
     assert complete(bgt, "cancel") == ["nightly-1"]
+    assert complete(bgt, "-n", "sales", "run") == ["news"]
     assert complete(bgt, "logs") == ["nightly", "nightly-1", "weekly"]
 
 

@@ -25,6 +25,7 @@ READY = condition("Ready", "True", "Reconciled", "AWS is as the spec asks.")
 SCHEDULE = {"name": "s", "expression": "cron(0 3 * * ? *)", "timeZone": "UTC", "launch": "Direct"}
 FAILED = {
     "phase": "Failed",
+    "taskArn": "arn:aws:ecs:eu-west-1:111122223333:task/background/0a1b2c3d4e5f",
     "reason": "NonZeroExitCode",
     "message": "The container exited with code 3.",
     "exitCode": 3,
@@ -57,7 +58,7 @@ def test_history_shows_the_newest_run_first_and_what_it_came_to(bgt: Person) -> 
 
 def test_a_wide_history_has_item_ecs_task_and_message(bgt: Person) -> None:
     bgt.has_task()
-    bgt.has_run("nightly-1", spec={"item": "emea"}, **FAILED, **logging_to("0123abc"))
+    bgt.has_run("nightly-1", spec={"item": "emea"}, **(FAILED | logging_to("0123abc")))
 
     [head, row] = rows(bgt("history", "nightly", "-o", "wide").out)
 
@@ -131,6 +132,15 @@ def test_the_status_of_a_task_tells_when_why_and_how_it_last_failed(bgt: Person)
         "Last lines:        Writing…",
         "                   No space left on device",
     ]
+
+
+def test_what_somebody_cancelled_is_no_failure(bgt: Person) -> None:
+    bgt.has_task()
+    bgt.has_run("nightly-1", **FAILED)
+    bgt.has_run("nightly-2", phase="Cancelled", reason="Cancelled", completionTime="2026-11-21T11:00:00Z")
+
+    assert "Last failure:  nightly-1 Failed (NonZeroExitCode)" in bgt("status", "nightly").out
+    assert "Cancelled" not in bgt("status").out
 
 
 def test_a_change_that_the_operator_has_not_looked_at_is_told(bgt: Person) -> None:
