@@ -27,6 +27,7 @@ SNIPPET = yaml.safe_load((FOLDER / "kube-state-metrics.yaml").read_text())["spec
 BY_NAME = {rule["alert"]: rule for rule in RULES}
 RUNBOOK = (ROOT / "docs" / "runbook.md").read_text(encoding="utf-8")
 OF_SCRAPES = {"namespace", "job"}
+OF_PROCESSES = {"process_start_time_seconds"}  # joined with others of the same process, by what a scrape adds
 _UNITS = {"s": 1, "m": 60, "h": 3600}
 _SUFFIXES = {"histogram": ("_bucket", "_sum", "_count"), "counter": ("_total",)}
 HOUR = 3600.0
@@ -113,7 +114,7 @@ def test_a_rule_speaks_of_series_and_labels_that_are_exposed(rule: dict[str, Any
     for selector in query.selectors:
         assert selector.metric in known
         assert {label for label, _ in selector.matches} <= known[selector.metric]
-    used = set.intersection(*(known[one.metric] for one in query.selectors))
+    used = set.intersection(*(known[one.metric] for one in query.selectors if one.metric not in OF_PROCESSES))
     assert {label for by in query.groupings for label in by} <= used | OF_SCRAPES
 
 
@@ -137,7 +138,7 @@ def test_the_snippet_gives_what_the_operator_tells_of_a_task_under_the_same_name
 
 
 @pytest.mark.parametrize(
-    "text", ["sum(", "max by bgt", "a > ", "rate(a)", "a[5m]", "a or or b", "nonsense(a)", "a{b>1}"]
+    "text", ["sum(", "max by bgt", "a > ", "rate(a)", "a[5m]", "a or or b", "nonsense(a)", "a{b>1}", "a and b"]
 )
 def test_what_is_no_expression_is_seen_to_be_none(text: str) -> None:
     with pytest.raises(NotPromQLError):
@@ -215,6 +216,31 @@ def test_an_alert_fires_and_clears_by_itself(
     assert not fires(alert, samples, 0)
     assert fires(alert, samples, fired)
     assert not fires(alert, samples, cleared)
+
+
+@pytest.mark.parametrize(
+    ("alert", "metric", "labels"),
+    [
+        ("BackgroundTaskRunsMissed", "bgt_runs_missed_total", {"reason": "MissSchedule"}),
+        ("BackgroundTaskRunsLost", "bgt_runs_total", {"phase": "Lost"}),
+        ("BackgroundTaskDuplicates", "bgt_duplicate_tasks_total", {}),
+    ],
+)
+def test_what_a_new_process_counted_before_its_first_scrape_fires_and_clears_within_the_hour(
+    alert: str, metric: str, labels: dict[str, str]
+) -> None:
+    old, new = {"job": "bgt", "instance": "one"}, {"job": "bgt", "instance": "two"}
+    samples = {
+        (metric, labelled(**labels, **old)): every_minute([7] * 10),
+        ("process_start_time_seconds", labelled(**old)): every_minute([-2 * HOUR] * 10),
+        (metric, labelled(**labels, **new)): every_minute([None] * 30 + [3] * 90),
+        ("process_start_time_seconds", labelled(**new)): every_minute([None] * 30 + [30 * 60.0 - 20] * 90),
+    }
+
+    assert not fires(alert, samples, 9)
+    assert fires(alert, samples, 30)
+    assert fires(alert, samples, 85)
+    assert not fires(alert, samples, 92)
 
 
 def test_no_rule_is_left_out_of_these() -> None:
