@@ -1,7 +1,8 @@
 """What the runs of a task say of it: which are active, when it last ran, and how that went.
 
 Runs are pruned, so the status remembers what they said: no time goes back, and the last run stays the last. A run whose
-end was only supposed (Missed, Lost) may turn out otherwise while it is there. Knows no AWS and no clock.
+end was only supposed (Missed, Lost) may turn out otherwise while it is there: then it was no failure. Knows no AWS and
+no clock.
 """
 
 import re
@@ -11,7 +12,7 @@ from backgroundtask.api.conditions import LAST_RUN_SUCCEEDED, Verdict
 from backgroundtask.api.phases import COMPLETE_ENDS, ENDS
 from backgroundtask.api.run import BackgroundTaskRun
 from backgroundtask.api.task_status import ACTIVE_SHOWN, ActiveRun, LastRun, TaskStatus
-from backgroundtask.plan.attempts import is_launched
+from backgroundtask.plan.attempts import UNSEEN, is_launched
 from backgroundtask.plan.identity import slot_of_run
 
 _LAUNCHED = frozenset({"Launching", "Running"})
@@ -45,8 +46,20 @@ def run_fields(before: TaskStatus, runs: Sequence[BackgroundTaskRun]) -> dict[st
         "active_runs": len(active),
         "last_schedule_time": _latest(before.last_schedule_time, (run.spec.scheduled_time for run in runs)),
         "last_successful_time": _latest(before.last_successful_time, (run.status.completion_time for run in good)),
-        "last_failure_time": _latest(before.last_failure_time, (run.status.completion_time for run in bad)),
+        "last_failure_time": _latest(_failure_before(before, runs), (run.status.completion_time for run in bad)),
     }
+
+
+def _failure_before(before: TaskStatus, runs: Iterable[BackgroundTaskRun]) -> str | None:
+    """When a run last failed, as it was told; None where that was only supposed, and has turned out otherwise.
+
+    The success that it turned out to be came before: it would never be newer than the failure that nobody had.
+    """
+    last = before.last_run
+    if last is None or last.phase not in UNSEEN or last.completion_time != before.last_failure_time:
+        return before.last_failure_time
+    is_taken_back = any(run.metadata.name == last.name and run.status.phase not in UNSEEN for run in runs)
+    return None if is_taken_back else before.last_failure_time
 
 
 def _active(before: TaskStatus, runs: Sequence[BackgroundTaskRun]) -> tuple[ActiveRun, ...]:

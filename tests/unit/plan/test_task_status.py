@@ -157,8 +157,10 @@ def test_no_time_goes_back_whatever_is_pruned(seasons: list[list[BackgroundTaskR
         left = [one for one in season if one not in superfluous(season, kept)]
         pruned = seen(subject(status), Unchanged(), *left)
 
+        is_supposed = before.last_run is not None and before.last_run.phase in {"Missed", "Lost"}
         for time in ("last_schedule_time", "last_successful_time", "last_failure_time"):
-            assert (getattr(status, time) or "") >= (getattr(before, time) or "")
+            is_newer = (getattr(status, time) or "") >= (getattr(before, time) or "")
+            assert is_newer or (time == "last_failure_time" and is_supposed)
             assert getattr(pruned, time) == getattr(status, time)
         assert pruned.last_run == status.last_run
         assert find(pruned.conditions, "LastRunSucceeded") == find(status.conditions, "LastRunSucceeded")
@@ -572,6 +574,35 @@ def test_evidence_about_the_last_run_replaces_what_was_supposed_of_it() -> None:
     assert status.last_run.phase == "Succeeded"
     assert told(status, "LastRunSucceeded") == ("True", "Succeeded")
     assert status.last_successful_time == "2026-11-21T03:01:30Z"
+
+
+@pytest.mark.parametrize("supposed", ["Missed", "Lost"])
+@pytest.mark.parametrize(
+    ("evidence", "last_failure", "why"),
+    [
+        ("Succeeded", None, "it was a success, before the time at which it was given up"),
+        ("Running", None, "nobody knows yet"),
+        ("Failed", "2026-11-21T03:01:30Z", "it failed, and when it did is known now"),
+    ],
+)
+def test_a_failure_that_was_only_supposed_is_taken_back_so_that_no_alert_goes_on(
+    supposed: str, evidence: str, last_failure: str | None, why: str
+) -> None:
+    given_up = seen(subject(), None, ended(1, supposed, completionTime="2026-11-21T03:55:00Z"))
+
+    status = seen(subject(given_up), Unchanged(), ended(1, evidence))
+
+    assert given_up.last_failure_time == "2026-11-21T03:55:00Z"
+    assert status.last_failure_time == last_failure, why
+    assert seen(subject(status), Unchanged(), ended(1, evidence)) == status
+
+
+def test_a_failure_before_the_one_that_was_only_supposed_counts_again() -> None:
+    given_up = seen(subject(), None, ended(1, "Failed"), ended(2, "Lost", completionTime="2026-11-21T03:55:00Z"))
+
+    status = seen(subject(given_up), Unchanged(), ended(1, "Failed"), ended(2))
+
+    assert (status.last_failure_time, status.last_successful_time) == ("2026-11-21T03:01:30Z", "2026-11-21T03:02:30Z")
 
 
 def test_while_the_last_run_turns_out_to_go_on_the_one_before_is_not_the_last() -> None:
