@@ -17,7 +17,6 @@ import pytest
 
 from backgroundtask.aws import Cloud, Clouds, Cluster, Pacing, task_of
 from backgroundtask.errors import Blocked, Busy, Expected, Rejected
-from backgroundtask.plan.changes import Revision
 from backgroundtask.plan.definition import Definition
 from backgroundtask.plan.names import Owner, family_prefix
 from backgroundtask.plan.outcome import Task, outcome
@@ -126,7 +125,8 @@ class TestDefinitions:
         elsewhere = clouds.of(region="eu-west-1", assume_role_arn=None, template="default")
         (arn,) = elsewhere.ecs.active_revisions(OWNER.family)
         assert elsewhere.ecs.revision(arn) == made
-        assert made == Revision(arn=arn, digest=definition().digest, owner=str(OWNER), uid="uid-1", image="reports:1")
+        assert (made.arn, made.digest, made.owner, made.uid) == (arn, definition().digest, str(OWNER), "uid-1")
+        assert (made.image, made.cpu, made.memory) == ("reports:1", definition().cpu, definition().memory)
 
     def test_revisions_are_listed_newest_first_across_pages(self, cloud: Cloud) -> None:
         made = [cloud.ecs.register(definition(image=f"reports:{number}"), "uid-1").arn for number in range(102)]

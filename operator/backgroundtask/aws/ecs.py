@@ -124,6 +124,8 @@ class Ecs(EcsTasks):
             image=definition.image,
             file_systems=definition.file_systems,
             has_shell=definition.has_shell,
+            cpu=definition.cpu,
+            memory=definition.memory,
         )
         self._revisions.put(revision)
         self._unseen.made(_family(arn), arn, None)

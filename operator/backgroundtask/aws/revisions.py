@@ -62,7 +62,14 @@ def revision_of(answer: "DescribeTaskDefinitionResponseTypeDef") -> Revision:
             if "efsVolumeConfiguration" in one
         ),
         has_shell=any(one.get("linuxParameters", {}).get("initProcessEnabled", False) for one in containers),
+        cpu=_number(definition.get("cpu")),
+        memory=_number(definition.get("memory")),
     )
+
+
+def _number(text: str | None) -> int | None:
+    """CPU units or MiB, which ECS answers as digits whatever it was told (Amazon ECS API, TaskDefinition)."""
+    return int(text) if text and text.isdecimal() else None
 
 
 def _secrets(containers: "Iterable[ContainerDefinitionOutputTypeDef]") -> Iterator[str]:

@@ -161,7 +161,7 @@ class Launches:
             definition_arn=grounds.revision.arn,
             site=grounds.site,
             task_role_arn=role,
-            execute_command=grounds.spec.enable_execute_command,
+            execute_command=grounds.revision.has_shell,
             now=now,
         )
         run = self._ledger.status(run, frozen(run, launch, now))

@@ -12,19 +12,27 @@ from backgroundtask.errors import Rejected
 from backgroundtask.plan.changes import Revision
 from backgroundtask.plan.checks import offered_role, refuse_launch, refuse_namespace, refuse_size
 from backgroundtask.plan.desired import Site, allows
+from backgroundtask.plan.identity import slot_of_run
 from backgroundtask.plan.offers import offers_role
 
 
 def role_of_launch(run: BackgroundTaskRun, *, spec: TaskSpec, site: Site, revision: Revision) -> str | None:
     """The ARN of the role that a run asks for instead of its task's.
 
+    Who asks for a run means the spec as it stands. A slot goes on with the last good revision while a spec is refused,
+    as it does where the schedule itself launches; so of it the revision is judged, and not the spec.
+
     Raises:
         Rejected: the template does not allow the launch, or no longer.
     """
-    namespace = run.metadata.namespace
-    refuse_launch(run, namespace=namespace, spec=spec, site=site)
+    namespace, overrides = run.metadata.namespace, run.spec.overrides
+    if slot_of_run(run) is None or overrides is not None:
+        refuse_launch(run, namespace=namespace, spec=spec, site=site)
+    refuse_namespace(namespace, site.template, site.spec)
     _refuse_revision(namespace, site, revision)
-    return offered_role(run.spec.overrides.task_role if run.spec.overrides else None, site)
+    if overrides is None:
+        refuse_size(revision.cpu or 0, revision.memory or 0, site)
+    return offered_role(overrides.task_role if overrides else None, site)
 
 
 def revision_of(launch: LaunchRecord) -> str:

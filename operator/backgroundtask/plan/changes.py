@@ -27,8 +27,9 @@ from backgroundtask.plan.scheduler import to_scheduler
 class Revision:
     """A task definition that ECS holds. Marks are None where it bears none: it was registered by a stranger.
 
-    What its tasks run and get: `image`, `task_role` (ARN), `secrets` (references), `file_systems` (ids), and whether
-    people may open a shell in them (`has_shell`). `retained` ones belong to no object.
+    What its tasks run and get: `image`, `cpu` (ECS CPU units), `memory` (MiB), `task_role` (ARN), `secrets`
+    (references), `file_systems` (ids), and whether people may open a shell in them (`has_shell`). `retained` ones
+    belong to no object.
     """
 
     arn: str
@@ -41,6 +42,8 @@ class Revision:
     image: str | None = None
     file_systems: frozenset[str] = frozenset()
     has_shell: bool = False
+    cpu: int | None = None
+    memory: int | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

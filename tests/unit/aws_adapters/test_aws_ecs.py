@@ -96,6 +96,7 @@ def test_a_revision_tells_what_its_tasks_get_as_it_was_registered(wire: Wire) ->
     assert Ecs(wire.clients()).revision(revision(8)) == made
     assert made.secrets == {"/db", "arn:aws:secretsmanager:eu-west-1:111122223333:secret:registry"}
     assert (made.image, made.file_systems, made.has_shell) == ("repo/image:1", {"fs-01234567"}, True)
+    assert (made.cpu, made.memory) == (full.cpu, full.memory)
 
 
 def test_a_strangers_revision_has_no_marks(wire: Wire) -> None:
@@ -139,7 +140,13 @@ def test_a_registered_revision_is_marked_and_known_from_then_on(wire: Wire) -> N
     made = ecs.register(DEFINITION, "uid-1")
 
     assert made == Revision(
-        arn=revision(8), digest=DEFINITION.digest, owner=str(OWNER), uid="uid-1", image="repo/image:1"
+        arn=revision(8),
+        digest=DEFINITION.digest,
+        owner=str(OWNER),
+        uid="uid-1",
+        image="repo/image:1",
+        cpu=DEFINITION.cpu,
+        memory=DEFINITION.memory,
     )
     assert ecs.revision(revision(8)) == made
     assert wire.bodies("RegisterTaskDefinition") == [DEFINITION.marked("uid-1")]

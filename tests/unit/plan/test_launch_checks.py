@@ -7,6 +7,8 @@ import pytest
 from backgroundtask.api.run import BackgroundTaskRun
 from backgroundtask.api.task import TaskSpec
 from backgroundtask.errors import Rejected
+from backgroundtask.plan.allowance import role_of_launch
+from backgroundtask.plan.changes import Revision
 from backgroundtask.plan.checks import refuse_launch
 from backgroundtask.plan.desired import Site
 from fixtures.objects import CLUSTER, task, template
@@ -124,3 +126,36 @@ def _fits(run: BackgroundTaskRun) -> bool:
     except Rejected:
         return False
     return True
+
+
+REVISION = Revision(arn="arn:family:1", digest="d", owner="o", uid="u", image="reports:1", cpu=512, memory=1024)
+
+
+@pytest.mark.parametrize(
+    ("run", "of", "at", "reason", "why"),
+    [
+        (slot_run(), spec(image="bad:2"), site(images=["reports:*"]), None, "the last good revision is what there is"),
+        (asked_run(), spec(image="bad:2"), site(images=["reports:*"]), "ImageNotAllowed", "the spec is what is meant"),
+        (slot_run(), spec(), site(images=["bad:*"]), "RightRevoked", "what it would start is not allowed"),
+        (slot_run(), spec(), site(limits={"cpu": 256}), "LimitExceeded", "what it would start is too big"),
+        (slot_run(), spec(), site(limits={"memory": 512}), "LimitExceeded", "or has too much memory"),
+        (slot_run(), spec(), site(namespaces=["others"]), "NamespaceNotAllowed", "nothing is launched from there"),
+        (
+            slot_run(spec={"overrides": {"cpu": 1024, "memory": 2048}}),
+            spec(),
+            site(limits={"cpu": 512}),
+            "LimitExceeded",
+            "somebody made it with the name of a slot",
+        ),
+    ],
+)
+def test_of_a_slot_the_revision_that_it_starts_is_judged_and_of_a_request_the_spec(
+    run: BackgroundTaskRun, of: TaskSpec, at: Site, reason: str | None, why: str
+) -> None:
+    if reason is None:
+        assert role_of_launch(run, spec=of, site=at, revision=REVISION) is None, why
+        return
+    with pytest.raises(Rejected) as caught:
+        role_of_launch(run, spec=of, site=at, revision=REVISION)
+
+    assert caught.value.reason == reason, why
