@@ -34,6 +34,7 @@ from backgroundtask.plan.transitions import conditions, later, stopped
 
 _NEVER_AGAIN = Policy()
 _NOTHING: dict[str, Any] = {}
+_CONSOLES = {"aws-cn": "amazonaws.cn", "aws-us-gov": "amazonaws-us-gov.com"}  # by partition, apart from AWS's own
 
 
 def merged(
@@ -136,7 +137,7 @@ def _counting(
             "retry_time": None,
             "start_time": status.start_time or attempt.start_time,
             "completion_time": None,
-            "logs": _log_location(logs, task) if logs else None,
+            "logs": _output(status, task, logs),
             "attempts": with_counting(status.attempts, attempt),
         }
     )
@@ -198,15 +199,23 @@ def _limit_exceeded(seen: Outcome, failed: int, policy: Policy) -> Outcome:
     return Outcome(phase="Failed", reason="BackoffLimitExceeded", message=message)
 
 
+def _output(status: RunStatus, task: Task, logs: Logs | None) -> RunLogs | None:
+    """Where the output of a task goes; `logs` says where that of a new one does, and a task stays where it began."""
+    known = status.logs
+    if known is not None and (known.stream or "").endswith(f"/{task.id}"):  # else it is an earlier attempt's
+        return known
+    return _log_location(logs, task) if logs else None
+
+
 def _log_location(logs: Logs, task: Task) -> RunLogs:
     stream = f"{logs.stream_prefix}/{MAIN_CONTAINER}/{task.id}"
-    return RunLogs(group=logs.group, stream=stream, url=_console(logs, stream))
+    return RunLogs(group=logs.group, stream=stream, url=_console(logs, stream, partition=task.arn.split(":")[1]))
 
 
-def _console(logs: Logs, stream: str) -> str:
+def _console(logs: Logs, stream: str, *, partition: str) -> str:
     """The stream's page in the CloudWatch console, which wants names encoded twice and `%` written as `$`."""
     group, stream = (quote(quote(text, safe=""), safe="").replace("%", "$") for text in (logs.group, stream))
     return (
-        f"https://{logs.region}.console.aws.amazon.com/cloudwatch/home?region={logs.region}"
-        f"#logsV2:log-groups/log-group/{group}/log-events/{stream}"
+        f"https://{logs.region}.console.{_CONSOLES.get(partition, 'aws.amazon.com')}/cloudwatch/home"
+        f"?region={logs.region}#logsV2:log-groups/log-group/{group}/log-events/{stream}"
     )

@@ -20,7 +20,8 @@ from backgroundtask.plan.identity import has_ended
 from backgroundtask.plan.merging import merged
 from backgroundtask.plan.outcome import Task, outcome
 from backgroundtask.plan.runs import Kept, run_for_request, run_for_slot, superfluous
-from backgroundtask.plan.transitions import verdicts
+from backgroundtask.plan.scene import Policy
+from backgroundtask.plan.transitions import started, verdicts
 from fixtures.kstatus import kstatus
 from fixtures.objects import TASK_UID, run, run_object
 
@@ -267,6 +268,44 @@ def test_every_end_has_a_completion_time_even_where_ecs_tells_none() -> None:
 
 def test_without_its_template_nobody_knows_where_the_output_went() -> None:
     assert merged(run(), seen("RUNNING"), logs=None, now=NOW).logs is None
+
+
+def test_output_stays_where_it_began_though_its_template_changes_or_goes() -> None:
+    began = merged(run(), seen("PENDING"), logs=LOGS, now=NOW)
+
+    for logs in (None, replace(LOGS, group="/another")):
+        status = merged(run(**began.wire()), seen("RUNNING"), logs=logs, now=NOW)
+
+        assert status.phase == "Running"
+        assert status.logs == began.logs
+
+
+def test_the_output_of_another_attempt_is_elsewhere() -> None:
+    failed = merged(run(), seen("STOPPED", exit_code=1), logs=LOGS, policy=Policy(backoff_limit=1), now=NOW)
+    again = started(run(**failed.wire()), SECOND, NOW)
+
+    status = merged(run(**again.wire()), seen("RUNNING", arn=SECOND), logs=LOGS, now=NOW)
+
+    assert status.logs is not None
+    assert str(status.logs.stream).endswith(SECOND.rpartition("/")[2])
+
+
+@pytest.mark.parametrize(
+    ("partition", "region", "console"),
+    [
+        ("aws", "eu-west-1", "https://eu-west-1.console.aws.amazon.com/"),
+        ("aws-cn", "cn-north-1", "https://cn-north-1.console.amazonaws.cn/"),
+        ("aws-us-gov", "us-gov-west-1", "https://us-gov-west-1.console.amazonaws-us-gov.com/"),
+    ],
+)
+def test_each_partition_of_aws_has_a_console_of_its_own(partition: str, region: str, console: str) -> None:
+    task = seen("RUNNING")
+    there = replace(task, arn=task.arn.replace("arn:aws:", f"arn:{partition}:"))
+
+    status = merged(run(), there, logs=replace(LOGS, region=region), now=NOW)
+
+    assert status.logs is not None
+    assert str(status.logs.url).startswith(f"{console}cloudwatch/home?region={region}#logsV2:")
 
 
 def test_a_log_groups_name_is_encoded_as_the_console_wants_it() -> None:
