@@ -118,7 +118,7 @@ class Slots:
                 self._open(task, slot, ledger, told_by="watchdog")
         except Expected as error:
             return Accounted(configured=Unchanged() if closes else configured, until=None, trouble=error)
-        if found.is_behind or changed < began:
+        if found.is_behind:
             self._context.queue.add(key, Priority.RESYNC)
         if found.look_at is not None:
             self._context.queue.add_after(key, max((found.look_at - self._context.now()).total_seconds(), 0.0))

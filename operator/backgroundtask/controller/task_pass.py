@@ -36,8 +36,7 @@ from backgroundtask.controller.unreadable import refuse_unreadable
 from backgroundtask.errors import Busy, Expected, Rejected
 from backgroundtask.kube.resource import RUNS, TASKS, Body, Ref
 from backgroundtask.plan.life import Decisions, Scene, decide
-from backgroundtask.plan.moments import moment
-from backgroundtask.plan.slots import prunable_until
+from backgroundtask.plan.slots import next_to_look_at, prunable_until
 from backgroundtask.plan.status import Configured, Refused, Settled, Subject, Unchanged, task_status
 
 _AFTER_SLOT = 1.0  # seconds: the task that the slot starts is then on its way, and both are told in one patch
@@ -96,12 +95,10 @@ class TaskPass:
         configured = self._configure(refusal, began)
         look_at = None
         with self._apart():
-            if not isinstance(self._accounted.configured, Unchanged):
-                self._tell()  # what AWS holds now, before anything is launched on it
             look_at = self._launch(refusal, heard)
             self._tell()
         self._end_runs(heard)
-        self._look_again(configured, look_at)
+        self._look_again(configured, look_at, began)
         self._raise(configured, [heard.trouble, self._accounted.trouble])
 
     @contextmanager
@@ -133,6 +130,8 @@ class TaskPass:
         )
         launches = Launches(self._context, self._ledger, self._parts.admission, self._ecs, party)
         try:
+            if not isinstance(self._accounted.configured, Unchanged):
+                self._tell()  # what AWS holds now, before anything is launched on it
             return launches.settle(partial(self._decide, heard))
         finally:
             self._troubles += launches.troubles
@@ -214,10 +213,11 @@ class TaskPass:
         with self._apart():
             self._come_again(Tails(self._context, self._whose.template, self._ledger, self._notes.tails).fetch())
 
-    def _look_again(self, configured: Configured, look_at: datetime | None) -> None:
+    def _look_again(self, configured: Configured, look_at: datetime | None, began: datetime) -> None:
         now, memory = self._context.now(), self._notes.memory
-        slot = moment(self._now().status.next_schedule_time)
-        # One that has passed since it was computed is told anew, too; what was in the way of that has a patience.
+        begins = self._accounted.until if self._accounted.begins else None
+        slot = next_to_look_at(self._now().status, since=begins or began, now=now)
+        # One that has passed since is told anew, too; what was in the way of that has a patience.
         if slot is not None and (slot > now or not self._troubles):
             self._context.queue.add_after(self._key, max((slot - now).total_seconds(), 0.0) + _AFTER_SLOT)
         if isinstance(configured, Settled) and memory.postponed is None:

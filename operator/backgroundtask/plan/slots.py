@@ -144,6 +144,12 @@ def overdue(status: TaskStatus, *, now: datetime, has_run: HasRun, deadline: tim
     return sum(not has_run(slot.time) and slot.time + patience(slot, deadline) < late for slot in slots)
 
 
+def next_to_look_at(status: TaskStatus, *, since: datetime, now: datetime) -> datetime | None:
+    """The first slot after `since`, up to when a pass has seen slots pass: it may be over before the pass is."""
+    passed = next((slot.time for slot in slots_between(firings(status), since, now)), None)
+    return passed or moment(status.next_schedule_time)
+
+
 def prunable_until(status: TaskStatus, now: datetime) -> datetime | None:
     """Up to which slot the runs of a task may be pruned; None: whatever their slots.
 

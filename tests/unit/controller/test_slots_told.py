@@ -17,6 +17,7 @@ from backgroundtask.plan.schedule import tick
 from backgroundtask.plan.slots import MOST_AT_ONCE
 from fixtures.fake_process import Process
 from fixtures.fake_world import EVENTS, NOON, OWNER, TICKS, World
+from fixtures.trace import Call
 
 FIRST = "2026-11-21T12:01:00Z"
 
@@ -61,6 +62,16 @@ def until(world: World, seconds: float) -> None:
     """Let time pass up to so many seconds after noon; the queues are read then."""
     world.pass_time(seconds - world.clock.monotonic())
     process(world).read_queues()
+
+
+def delay_of(operation: str, world: World) -> Callable[[str, Call], None]:
+    """Lets the operation take two seconds."""
+
+    def delay(when: str, call: Call) -> None:
+        if (when, call.operation) == ("before", operation):
+            world.clock.advance(2)
+
+    return delay
 
 
 def made(**spec: Any) -> World:
@@ -231,6 +242,41 @@ class TestNobodyTold:
         until(queued, 60 + 121)
 
         assert phases(queued) == {FIRST: "Launching"}
+
+    @pytest.mark.parametrize(
+        ("spec", "patience", "phase"),
+        [
+            ({}, 3000, "Launching"),
+            ({"concurrencyPolicy": "Forbid"}, 120, "Launching"),
+            ({"startingDeadlineSeconds": 60}, 60, "Missed"),
+        ],
+    )
+    def test_a_slot_that_comes_while_its_schedule_is_made_and_that_does_not_fire_is_made_up_for_or_missed(
+        self, spec: dict[str, Any], patience: int, phase: str
+    ) -> None:
+        world = World()
+        world.furnish()
+        world.start().work()
+        world.pass_time(59)
+        world.trace.on_write = delay_of("schedules.create", world)
+        world.apply(cron="1 12 * * *", **spec)
+        process(world).work()
+        for seconds in (1, 11, 41):
+            until(world, 60 + patience + seconds)
+
+        assert phases(world) == {FIRST: phase}
+
+    def test_a_slot_that_comes_during_a_pass_and_that_does_not_fire_is_made_up_for(self) -> None:
+        world = made(cron="1 12 * * *")
+        world.pass_time(54)
+        world.trace.on_write = delay_of("ecs.register", world)
+        world.edit(image="reports:2")
+        world.start().work()
+
+        for seconds in (1, 11, 41):
+            until(world, 60 + 3000 + seconds)
+
+        assert phases(world) == {FIRST: "Launching"}
 
     def test_the_tick_that_comes_after_all_finds_its_run(self, queued: World) -> None:
         until(queued, 60 + 121)
@@ -409,6 +455,7 @@ class TestChanges:
         queued.clock.advance(3600 - 65)
 
         queued.start().work()
+        queued.pass_time(1)
 
         assert sorted(phases(queued)) == passed
 
