@@ -62,6 +62,7 @@ class Witness:
             self.started[arn] = run["metadata"]["uid"]
             if self.lies:
                 self.lies -= 1
+                self._world.account.unseen.pop(arn)  # who hears a clear no looks at once, and once only
                 return _NO_ROOM
         return answer
 

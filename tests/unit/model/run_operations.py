@@ -213,6 +213,11 @@ class RunOperations(Operations):
     def ecs_will_deny_what_it_starts(self) -> None:
         self.witness.lies = 1
 
+    @rule(seconds=st.sampled_from([0, 20, 240]))
+    def ecs_shows_late_what_it_starts(self, seconds: int) -> None:
+        """Its reads lag behind its writes, for some minutes at most (Amazon ECS API, RunTask)."""
+        self.world.account.lag = timedelta(seconds=seconds)
+
     @rule()
     def ecs_forgets(self) -> None:
         """Tasks an hour after their end, and their tokens; what it refused, too."""
@@ -252,7 +257,7 @@ class RunOperations(Operations):
 
     def _rest(self) -> None:
         """No schedule fires any more and ECS starts what it is asked for; those that wait have their turns."""
-        self.witness.lies = 0
+        self.witness.lies, self.world.account.lag = 0, timedelta()
         self.world.account.shortages.clear()
         for task in self.world.store.all(TASKS):
             self.world.edit(name=task["metadata"]["name"], cron=SELDOM)
