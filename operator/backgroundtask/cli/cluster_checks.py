@@ -1,20 +1,26 @@
-"""Whether the cluster is as the operator needs it: CRDs of this version, and its rights. Nothing is changed."""
+"""Whether the cluster is as the operator needs it: CRDs of this version, its rights, a leader. Nothing is changed."""
 
 from collections import defaultdict
 from collections.abc import Iterator, Mapping
+from datetime import datetime, timedelta
 from functools import partial
 from typing import Any, Final
 
 from backgroundtask.api.crds import crd_documents
 from backgroundtask.api.names import VERSION
 from backgroundtask.cli.findings import Finding, doubtful, looked, well, wrong
+from backgroundtask.cli.output import ago
 from backgroundtask.kube.client import Kube
-from backgroundtask.kube.resource import Resource
+from backgroundtask.kube.lease import NOBODY, Record
+from backgroundtask.kube.resource import LEASES, Resource
 from backgroundtask.kube.rights import Right, ServiceAccount, missing
+from backgroundtask.plan.moments import moment
 
 CRDS: Final = Resource(
     "customresourcedefinitions", "CustomResourceDefinition", namespaced=False, api_version="apiextensions.k8s.io/v1"
 )
+_CLOCKS_DIFFER: Final = timedelta(minutes=1)
+"""What the leader's clock and ours may be apart: it wrote when it last renewed."""
 _APPLY: Final = "bgt crd | kubectl apply --server-side -f -"
 
 
@@ -74,6 +80,29 @@ def _check_rights(kube: Kube, account: ServiceAccount | None, about: str, lease_
             )
     if not lacking:
         yield well(about, "All that the operator needs.")
+
+
+def check_leader(kube: Kube, installation: str, *, lease_namespace: str, now: datetime) -> Iterator[Finding]:
+    """Somebody acts for an installation. Without a Lease there that is not known: there are operators without one."""
+    name = f"bgt-{installation}"
+    about = f"Lease {lease_namespace}/{name}"
+
+    def look() -> Iterator[Finding]:
+        body = kube.get(LEASES, lease_namespace, name)
+        return iter(()) if body is None else _judged(about, Record.of(body), now)
+
+    return looked(about, look)
+
+
+def _judged(about: str, record: Record, now: datetime) -> Iterator[Finding]:
+    renewed = moment(record.renewed)
+    mend = "Start the operator, or look at what its pods log: until then schedules go on, and nothing else does."
+    if record.holder == NOBODY or renewed is None:
+        yield wrong(about, "No operator leads: the last one gave it back.", mend)
+    elif now - renewed > timedelta(seconds=record.duration) + _CLOCKS_DIFFER:
+        yield wrong(about, f"No operator leads: {record.holder} last renewed it {ago(renewed, now)}.", mend)
+    else:
+        yield well(about, f"{record.holder} leads.")
 
 
 def _said(right: Right, lease_namespace: str) -> str:

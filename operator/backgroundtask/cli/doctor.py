@@ -80,12 +80,15 @@ def doctor(
 def _findings(place: Place, account: ServiceAccount | None, installation: str | None) -> Iterator[Finding]:
     from backgroundtask.cli.cluster_checks import check_crds, check_rights  # noqa: PLC0415 - builds the models
 
+    home = account.namespace if account else place.namespace
     yield from check_crds(place.kube)
-    yield from check_rights(place.kube, account, lease_namespace=account.namespace if account else place.namespace)
-    yield from looked("LaunchTemplates", partial(_templates, place, installation))
+    yield from check_rights(place.kube, account, lease_namespace=home)
+    yield from looked("LaunchTemplates", partial(_templates, place, installation, home))
 
 
-def _templates(place: Place, installation: str | None) -> Iterator[Finding]:
+def _templates(place: Place, installation: str | None, home: str) -> Iterator[Finding]:
+    from backgroundtask.cli.cluster_checks import check_leader  # noqa: PLC0415 - as above
+
     bodies = list(place.kube.list(TEMPLATES))
     if not bodies:
         mend = "Create one that lists the namespaces which may run tasks: docs/operations.md."
@@ -95,6 +98,7 @@ def _templates(place: Place, installation: str | None) -> Iterator[Finding]:
     if known is None:
         yield wrong("LaunchTemplates", "Nothing tells the installation of the operator.", "Say it with --installation.")
         return
+    yield from check_leader(place.kube, known, lease_namespace=home, now=place.outside.now())
     for body in bodies:
         about = f"{TEMPLATE_KIND} {body['metadata']['name']}"
         yield from looked(about, partial(_template, place, body, known, about))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -12,7 +13,7 @@ from backgroundtask.api.crds import crd_documents
 from backgroundtask.aws import Feed, Trust
 from backgroundtask.cli.cluster_checks import CRDS
 from backgroundtask.errors import Blocked, Busy
-from backgroundtask.kube.resource import TASKS, TEMPLATES, Body, Resource
+from backgroundtask.kube.resource import LEASES, TASKS, TEMPLATES, Body, Resource
 from backgroundtask.kube.rights import RIGHTS
 from fixtures.command_line import Person
 from fixtures.fake_kube import FakeKube
@@ -376,6 +377,28 @@ def test_where_nothing_tells_the_installation_it_has_to_be_said(bgt: Patient, wo
 
     assert (level, mend, code) == ("fail", "Say it with --installation.", 1)
     assert [message for _, message, _ in told] == ["No operator has looked at it."]
+
+
+@pytest.mark.parametrize(
+    ("holder", "renewed_ago", "level", "said"),
+    [
+        ("pod-1_x", timedelta(seconds=70), "ok", "pod-1_x leads."),
+        ("pod-1_x", timedelta(minutes=12), "fail", "No operator leads: pod-1_x last renewed it 12m ago."),
+        ("", timedelta(seconds=1), "fail", "No operator leads: the last one gave it back."),
+    ],
+)
+def test_a_lease_that_nobody_renews_is_found(
+    bgt: Patient, holder: str, renewed_ago: timedelta, level: str, said: str
+) -> None:
+    renewed = (bgt.clock.now - renewed_ago).isoformat()
+    spec = {"holderIdentity": holder, "leaseDurationSeconds": 15, "renewTime": renewed}
+    name = {"namespace": "bgt-system", "name": f"bgt-{INSTALLATION}"}
+    bgt.store.insert(LEASES, {"metadata": name, "spec": spec})
+
+    told = json.loads(bgt("doctor", "-o", "json", "-n", "bgt-system").out)["findings"]
+
+    about = f"Lease bgt-system/bgt-{INSTALLATION}"
+    assert [(one["level"], one["message"]) for one in told if one["about"] == about] == [(level, said)]
 
 
 def test_where_the_api_server_does_not_answer_nothing_is_well(bgt: Patient, world: World) -> None:
