@@ -6,6 +6,7 @@ overrides, `checks` knows.
 
 import json
 
+from backgroundtask.api.overrides import Overrides
 from backgroundtask.api.run import BackgroundTaskRun, LaunchRecord
 from backgroundtask.api.task import TaskSpec
 from backgroundtask.errors import Rejected
@@ -29,9 +30,7 @@ def role_of_launch(run: BackgroundTaskRun, *, spec: TaskSpec, site: Site, revisi
     if slot_of_run(run) is None or overrides is not None:
         refuse_launch(run, namespace=namespace, spec=spec, site=site)
     refuse_namespace(namespace, site.template, site.spec)
-    _refuse_revision(namespace, site, revision)
-    if overrides is None:
-        refuse_size(revision.cpu or 0, revision.memory or 0, site)
+    _refuse_revision(run, site, revision)
     return offered_role(overrides.task_role if overrides else None, site)
 
 
@@ -46,17 +45,16 @@ def refuse_repetition(run: BackgroundTaskRun, launch: LaunchRecord, *, site: Sit
     Raises:
         Rejected: NamespaceNotAllowed, LimitExceeded or RightRevoked.
     """
-    namespace, overrides = run.metadata.namespace, run.spec.overrides
-    refuse_namespace(namespace, site.template, site.spec)
-    if overrides is not None:
-        refuse_size(overrides.cpu or 0, overrides.memory or 0, site)
-    _refuse_revision(namespace, site, revision)
+    refuse_namespace(run.metadata.namespace, site.template, site.spec)
+    _refuse_revision(run, site, revision)
     if not offers_role(site.spec, json.loads(launch.request)["overrides"].get("taskRoleArn")):
         raise Rejected("RightRevoked", f"LaunchTemplate {site.template} no longer offers the task role of the run.")
 
 
-def _refuse_revision(namespace: str, site: Site, revision: Revision) -> None:
-    if not allows(site, namespace, revision):
+def _refuse_revision(run: BackgroundTaskRun, site: Site, revision: Revision) -> None:
+    overrides = run.spec.overrides or Overrides()
+    refuse_size(overrides.cpu or revision.cpu or 0, overrides.memory or revision.memory or 0, site)
+    if not allows(site, run.metadata.namespace, revision):
         name = revision.arn.rpartition("/")[2]
         raise Rejected(
             "RightRevoked", f"LaunchTemplate {site.template} no longer offers what task definition {name} uses."
