@@ -666,6 +666,16 @@ class TestReplace:
         assert said(idle, "c") == ("Pending", "Replacing")
 
 
+def refusing_status_of(task: str) -> Any:
+    """Lets the API server refuse the status of one task."""
+
+    def refuse(when: str, call: Call) -> None:
+        if (when, call.operation) == ("before", "kube.patch_status") and call.target.endswith(f" {task}"):
+            raise Blocked("Forbidden", "An admission webhook refuses it.")
+
+    return refuse
+
+
 class TestLimit:
     @pytest.fixture
     def crowded(self) -> World:
@@ -701,6 +711,19 @@ class TestLimit:
 
         crowded.tells(status(crowded, "run-0")["taskArn"], "STOPPED", exit_code=0)
         process(crowded).work()
+
+        assert (said(crowded, "run-2")[0], said(crowded, "run-3")[0]) == ("Pending", "Launching")
+
+    def test_a_task_whose_status_cannot_be_written_keeps_nobody_waiting(self, crowded: World) -> None:
+        for number, task in enumerate(["a", "a", "b", "c"]):
+            ask(crowded, f"run-{number}", task=task)
+            crowded.pass_time(1)
+        crowded.edit(name="b", image="reports:2")
+        crowded.trace.on_write = refusing_status_of("b")
+        process(crowded).work()
+
+        crowded.tells(status(crowded, "run-0")["taskArn"], "STOPPED", exit_code=0)
+        crowded.pass_time(60, step=5)
 
         assert (said(crowded, "run-2")[0], said(crowded, "run-3")[0]) == ("Pending", "Launching")
 
