@@ -127,6 +127,7 @@ def test_the_last_lines_of_a_failed_run_are_in_its_status_and_in_an_event(world:
     assert event["note"].startswith("Last lines: step 6 | ")
     assert event["note"].endswith("| ValueError: no rows")
     assert (event["regarding"]["kind"], event["regarding"]["name"]) == ("BackgroundTaskRun", "failing-1")
+    assert "NonZeroExitCode" in world.kubectl("describe", "bgtr", "failing-1").rpartition("Events:")[2]
     assert operator.process.poll() is None
 
 

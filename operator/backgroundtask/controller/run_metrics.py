@@ -170,7 +170,7 @@ def changed(run: BackgroundTaskRun, after: RunStatus) -> None:
 
 def _count_end(run: BackgroundTaskRun, after: RunStatus) -> None:
     phase = after.phase or ""
-    RUNS.labels(phase, class_of(phase, after.reason), trigger_of(run)).inc()
+    RUNS.labels(phase, class_of(phase, _cause(after)), trigger_of(run)).inc()
     FIGURES.ended(run.metadata.namespace, run.spec.task, phase)
     if phase == "Skipped":
         _count(SKIPPED, after.reason)
@@ -179,6 +179,12 @@ def _count_end(run: BackgroundTaskRun, after: RunStatus) -> None:
     began, ended = moment(after.start_time), moment(after.completion_time)
     if began is not None and ended is not None:
         DURATION.labels(phase).observe(max((ended - began).total_seconds(), 0.0))
+
+
+def _cause(after: RunStatus) -> str | None:
+    """Why it ended: where it was tried too often, why the last attempt failed, which says who has to look."""
+    attempt = attempt_of(after, after.task_arn) if after.reason == "BackoffLimitExceeded" else None
+    return attempt.reason if attempt and attempt.reason else after.reason
 
 
 def _why_not_launched(after: RunStatus) -> str | None:

@@ -61,6 +61,22 @@ def test_an_end_is_counted_by_who_has_to_look(phase: str, reason: str | None, cl
     assert value("bgt_runs_total", **labels) == before + 1, why
 
 
+@pytest.mark.parametrize(
+    ("attempt", "class_"),
+    [("ImagePullFailed", "Configuration"), ("NonZeroExitCode", "Application"), (None, "Application")],
+)
+def test_a_run_that_was_tried_too_often_is_counted_by_what_its_last_attempt_failed_of(
+    attempt: str | None, class_: str
+) -> None:
+    labels = {"phase": "Failed", "class": class_, "trigger": "schedule"}
+    attempts = [{"taskArn": "arn:1", **({"reason": attempt} if attempt else {})}]
+    before = value("bgt_runs_total", **labels)
+
+    becomes(run(phase="Running"), phase="Failed", reason="BackoffLimitExceeded", taskArn="arn:1", attempts=attempts)
+
+    assert value("bgt_runs_total", **labels) == before + 1
+
+
 def test_what_changes_no_phase_counts_nothing() -> None:
     before = value("bgt_runs_total", phase="Failed", trigger="schedule", **{"class": "Application"})
     ended = run(phase="Failed", reason="NonZeroExitCode", startTime=START, completionTime=END)
