@@ -116,6 +116,16 @@ class TestTicks:
         assert request["taskDefinition"] == good
         assert "enableExecuteCommand" not in request
 
+    def test_a_slot_whose_revision_is_too_big_by_now_fails_and_launches_nothing(self, queued: World) -> None:
+        queued.edit(cpu=512, memory=1024)
+        process(queued).work()
+        queued.edit_template(limits={"cpu": 256})
+        process(queued).work()
+
+        ticking(queued)
+
+        assert (reasons(queued), queued.account.requests) == (["LimitExceeded"], {})
+
     def test_the_same_tick_again_launches_nothing(self, queued: World) -> None:
         ticking(queued)
 
