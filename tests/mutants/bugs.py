@@ -427,6 +427,20 @@ BUGS = (
         f"{_LAUNCHES}::TestAnnotation::test_the_value_is_handled_only_after_its_run_is_there",
     ),
     Bug(
+        "look-away-from-slots-that-come-during-a-pass",
+        f"{_CONTROLLER}/task_pass.py",
+        "since=begins or began",
+        "since=now",
+        f"{_TOLD}::TestNobodyTold::test_a_slot_that_comes_during_a_pass_and_that_does_not_fire_is_made_up_for",
+    ),
+    Bug(
+        "keep-each-run-of-a-rate-as-a-lock",
+        f"{_PLAN}/slots.py",
+        "    return max(since, before)\n",
+        "    return since\n",
+        f"{_TOLD}::TestTheCursor::test_runs_of_a_rate_whose_slots_nobody_knows_are_pruned_an_hour_later",
+    ),
+    Bug(
         "give-a-place-to-whoever-is-there",
         f"{_CONTROLLER}/admission.py",
         "        return sorted(self.waiting)[:free] if free else []\n",
