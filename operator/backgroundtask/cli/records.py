@@ -1,5 +1,6 @@
 """What the runs of a task tell a person: which there are, the newest first, and what each says in a table."""
 
+from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from datetime import datetime
 from typing import Any
@@ -22,6 +23,14 @@ def readable(bodies: Iterable[Mapping[str, Any]]) -> list[BackgroundTaskRun]:
             found.append(parse_run(body))
         except Rejected as refusal:
             say(f"{read_metadata(body).name} cannot be read: {refusal.message}")
+    return found
+
+
+def by_task(runs: Iterable[BackgroundTaskRun]) -> defaultdict[tuple[str, str], list[BackgroundTaskRun]]:
+    """The runs by namespace and name of the task that they name; none for any other."""
+    found: defaultdict[tuple[str, str], list[BackgroundTaskRun]] = defaultdict(list)
+    for run in runs:
+        found[run.metadata.namespace, run.spec.task].append(run)
     return found
 
 

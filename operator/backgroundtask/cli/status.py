@@ -65,13 +65,14 @@ def _all(place: Place, bodies: Sequence[Body], output: str | None) -> None:
     if not bodies:
         say("There are no tasks" if place.everywhere else f"There are no tasks in namespace {place.namespace}")
         return
-    runs = records.readable(place.kube.list(RUNS, place.namespace))
+    runs = records.by_task(records.readable(place.kube.list(RUNS, place.namespace)))
     is_wide, now = output == "wide", place.outside.now()
     columns = ("namespace",) * place.everywhere + _COLUMNS + ("message",) * is_wide
     rows = []
     for body in bodies:
-        namespace = (body["metadata"]["namespace"],) * place.everywhere
-        row = _row(body, records.of_task(runs, read_metadata(body)), now)
+        task = read_metadata(body)
+        namespace = (task.namespace,) * place.everywhere
+        row = _row(body, records.of_task(runs[task.namespace, task.name], task), now)
         rows.append(namespace + row + (_message(body),) * is_wide)
     print_table(columns, rows)
 
