@@ -16,8 +16,10 @@ from backgroundtask.api.names import FINALIZER
 from backgroundtask.api.phases import ENDS
 from backgroundtask.kube.resource import RUNS, TASKS, Body, Resource
 from backgroundtask.plan.names import Owner
+from backgroundtask.plan.rules import rule_group
+from backgroundtask.plan.schedule import marks_in
 from backgroundtask.plan.scheduler import from_scheduler
-from fixtures.fake_account import family_of
+from fixtures.fake_account import RULE_TOKEN, Rule, family_of
 from fixtures.fake_process import INSTALLATION
 from fixtures.fake_world import GROUP, NAMESPACE, World
 
@@ -27,7 +29,8 @@ CANARY = "canary-2f9d"
 MOST_BYTES = 256 * 1024
 _ORDER = {None: 0, "Pending": 1, "Launching": 2, "Running": 3}
 _FIRST_SIGHT = "ecs.active_revisions"  # of each pass that may make something
-_SIGHTS = frozenset({_FIRST_SIGHT, "ecs.revision", "schedules.find"})
+_SIGHTS = frozenset({_FIRST_SIGHT, "ecs.revision", "schedules.find", "rules.find"})
+_MAKES = frozenset({"ecs.register", "schedules.create", "rules.create"})
 _GUESSES = frozenset({"Missed", "Lost"})  # ends that say that nothing was seen
 
 
@@ -76,8 +79,16 @@ class Sent:
 
 
 def i1_no_slot_has_two_tasks(world: World) -> None:
-    """One ECS task for each slot of each BackgroundTask, as long as ECS knows its client token."""
-    slots = Counter(_slot(task) for task in world.account.tasks.values())
+    """One ECS task for each slot of each BackgroundTask, as long as ECS knows its client token; a rule has none."""
+    by_token = {arn for token, arn in world.account.tokens.items() if not token.startswith(RULE_TOKEN)}
+    slots = Counter(_slot(task) for arn, task in world.account.tasks.items() if arn in by_token)
+    assert not [slot for slot, count in slots.items() if count > 1]
+
+
+def i1_at_rest_one_task_of_a_slot_goes_on(world: World) -> None:
+    """Of several that a rule has started, or two clocks have, the others are stopped."""
+    going = (arn for arn, task in world.account.tasks.items() if task["desiredStatus"] == "RUNNING")
+    slots = Counter(_slot(world.account.tasks[arn]) for arn in going if _is_of_one_alive(world, arn))
     assert not [slot for slot, count in slots.items() if count > 1]
 
 
@@ -165,7 +176,7 @@ def i11_a_failure_is_no_absence(world: World) -> None:
     for place in world.trace.failed:
         if calls[place] in _SIGHTS:
             same_pass = takewhile(lambda operation: operation != _FIRST_SIGHT, calls[place + 1 :])
-            assert not {"ecs.register", "schedules.create"} & set(same_pass), calls[place]
+            assert not _MAKES & set(same_pass), calls[place]
 
 
 def i13_env_values_are_told_to_nobody(world: World, told: list[str]) -> None:
@@ -214,11 +225,21 @@ def strangers_of(world: World) -> dict[str, Any]:
     """Everything in the account that does not bear this installation's mark."""
     schedules = {key: kept for key, (kept, _) in world.account.schedules.items() if not _is_marked(kept)}
     foreign = (arn for arn, one in world.account.revisions.items() if not _is_mark(one.owner))
-    return {"schedules": schedules, "revisions": {arn: arn in world.account.inactive for arn in foreign}}
+    rules = {name: dict(kept.document) for name, kept in world.account.rules.items() if not _is_kept(kept)}
+    return {
+        "schedules": schedules,
+        "rules": rules,
+        "revisions": {arn: arn in world.account.inactive for arn in foreign},
+    }
 
 
 def _is_marked(kept: dict[str, Any]) -> bool:
     return _is_mark(from_scheduler(kept).owner)
+
+
+def _is_kept(rule: Rule) -> bool:
+    """Whether a rule is a task's, or the one that bears the mark of the cluster."""
+    return _is_mark(marks_in(rule.description).owner) or rule.document["Name"] == rule_group(INSTALLATION)
 
 
 def _is_mark(owner: str | None) -> bool:
@@ -226,7 +247,8 @@ def _is_mark(owner: str | None) -> bool:
 
 
 def _schedules(world: World) -> list[Any]:
-    return [from_scheduler(kept) for (group, _), (kept, _) in world.account.schedules.items() if group == GROUP]
+    kept = [from_scheduler(one) for (group, _), (one, _) in world.account.schedules.items() if group == GROUP]
+    return [*kept, *map(world.account.rule, world.account.rules)]
 
 
 def _of(owner: str | None, names: set[str]) -> bool:

@@ -20,8 +20,9 @@ from backgroundtask.kube.resource import RUNS, TASKS, TEMPLATES
 from backgroundtask.plan.changes import plan
 from backgroundtask.plan.desired import desired
 from backgroundtask.plan.names import Owner
-from backgroundtask.plan.schedule import MAXIMUM_AGE
+from backgroundtask.plan.schedule import MAXIMUM_AGE, Schedule
 from backgroundtask.plan.scheduler import from_scheduler
+from fixtures.fake_account import Rule
 from fixtures.fake_process import INSTALLATION
 from fixtures.fake_world import EVENTS, GROUP, NAMESPACE, World, event
 from fixtures.trace import Call, Crash
@@ -39,10 +40,11 @@ FAULTS: tuple[Expected, ...] = (
 OPERATIONS = (
     "ecs.active_revisions", "ecs.revision", "ecs.register", "ecs.deregister", "ecs.tasks", "ecs.tasks_of", "ecs.stop",
     "schedules.find", "schedules.create", "schedules.update", "schedules.remove", "schedules.enabled_by_name",
+    "rules.find", "rules.create", "rules.update", "rules.remove", "rules.enabled_by_name",
     "kube.create", "kube.patch_status", "kube.add_finalizer", "kube.remove_finalizer", "kube.delete", "kube.get",
 )  # fmt: skip
 SOMEBODYS = {"Arn": "arn:aws:scheduler:::aws-sdk:sns:publish", "RoleArn": "arn:aws:iam::1:role/x", "Input": "{}"}
-SIGHTS = ("ecs.active_revisions", "ecs.revision", "schedules.find")  # where a failure may pass for an absence
+SIGHTS = ("ecs.active_revisions", "ecs.revision", "schedules.find", "rules.find")  # a failure may pass for an absence
 HOUR = 3600.0
 SPECS = st.sampled_from(
     [
@@ -57,6 +59,7 @@ SPECS = st.sampled_from(
         {"successfulRunsHistoryLimit": 2, "failedRunsHistoryLimit": 0},
     ]
 )
+CLOCKS = st.sampled_from(["Scheduler", "Rule"])
 DAY = 24 * HOUR
 
 
@@ -124,14 +127,14 @@ class Operations(RuleBasedStateMachine):
         self.ears = self.world.store.watch(self.chronicle.see)
         self.sent: list[laws.Sent] = []
         self.retained: set[str] = set()
-        self.late: list[tuple[str, dict[str, Any], str, float]] = []
+        self.late: list[tuple[Schedule, str, float]] = []  # what fires late, its slot, and until when
         self.told: list[str] = []
         self.listener = Listener()
         self.numbers = 0
 
-    def _begin(self, **spec: Any) -> None:
+    def _begin(self, *, clock: str = "Scheduler", **spec: Any) -> None:
         logging.getLogger("backgroundtask").addHandler(self.listener)
-        self.world.furnish()
+        self.world.furnish(clock=clock)
         self._plant_strangers()
         for name in NAMES:
             self.world.apply(name=name, **{"cron": CRONS[0], **spec})
@@ -145,9 +148,9 @@ class Operations(RuleBasedStateMachine):
     def what_is_late_starts(self) -> None:
         """With the revision that the schedule pointed at when its slot came, which has to be ACTIVE still."""
         late, self.late = self.late, []
-        for schedule, kept, slot, end in late:
-            if self.world.clock.monotonic() <= end and self._stays(from_scheduler(kept).uid):
-                self._fire(schedule, kept, slot)
+        for schedule, slot, end in late:
+            if self.world.clock.monotonic() <= end and self._stays(schedule.uid):
+                self._fire(schedule, slot)
 
     @precondition(lambda self: self._going())
     @rule(
@@ -264,21 +267,23 @@ class Operations(RuleBasedStateMachine):
 
     def _slot_comes(self, name: str, slot: str, times: int, code: int | None, *, ends: bool) -> None:
         """Scheduler fires at least once, both schedules of a pair at the same time; the task may end at once."""
-        schedules = Owner(INSTALLATION, NAMESPACE, name).schedule_names
         known = set(self.world.account.tasks)
-        for schedule in schedules * times:
-            if (GROUP, schedule) in self.world.account.schedules:
-                self._fire(schedule, self.world.account.schedules[GROUP, schedule][0], slot)
+        for schedule in self._schedules(name) * times:
+            self._fire(schedule, slot)
         for arn in sorted(self.world.account.tasks.keys() - known) if ends else ():
             self._send(self.world.account.move(arn, "RUNNING"), 1)
             self._send(self.world.account.move(arn, "STOPPED", exit_code=code), times)
 
     def _slot_comes_late(self, name: str, slot: str) -> None:
         """Scheduler keeps the request as it was at the slot, and tries again for as long as it may."""
-        schedule = Owner(INSTALLATION, NAMESPACE, name).schedule_name(0)
-        if (GROUP, schedule) in self.world.account.schedules:
-            kept, _ = self.world.account.schedules[GROUP, schedule]
-            self.late.append((schedule, kept, slot, self.world.clock.monotonic() + MAXIMUM_AGE))
+        for schedule in self._schedules(name)[:1]:
+            self.late.append((schedule, slot, self.world.clock.monotonic() + MAXIMUM_AGE))
+
+    def _schedules(self, name: str) -> list[Schedule]:
+        """Those that a task has, on both clocks."""
+        account, names = self.world.account, Owner(INSTALLATION, NAMESPACE, name).schedule_names
+        kept = (account.schedules[GROUP, one][0] for one in names if (GROUP, one) in account.schedules)
+        return [*map(from_scheduler, kept), *(account.rule(one) for one in names if one in account.rules)]
 
     def _going(self) -> list[str]:
         """The ECS tasks that have not ended."""
@@ -319,17 +324,12 @@ class Operations(RuleBasedStateMachine):
         statuses = (run["status"] for run in self.world.runs() if run["status"].get("completionTime") is None)
         return {arn for status in statuses if (arn := status.get("taskDefinitionArn"))}
 
-    def _fire(self, name: str, kept: dict[str, Any], slot: str) -> None:
+    def _fire(self, schedule: Schedule, slot: str) -> None:
         """Start what the schedule asked for at its slot; a task that starts is told of."""
-        account, known = self.world.account, set(self.world.account.tasks)
-        now = account.schedules.get((GROUP, name))
-        account.schedules[GROUP, name] = (kept, self.world.clock())
-        arn = account.fire(name, slot)
-        del account.schedules[GROUP, name]
-        if now is not None:
-            account.schedules[GROUP, name] = now
+        known = set(self.world.account.tasks)
+        arn = self.world.account.fire_as(schedule, slot)
         if arn is not None and arn not in known:
-            self._send(account.tasks[arn], 1)
+            self._send(self.world.account.tasks[arn], 1)
 
     def _stays(self, uid: str | None) -> bool:
         """Whether the object is there and not being deleted: its end also ends what was to be started."""
@@ -377,15 +377,20 @@ class Operations(RuleBasedStateMachine):
         theirs = from_scheduler({"Name": "x", "ScheduleExpression": "rate(1 day)", "Target": SOMEBODYS})
         name = Owner(INSTALLATION, NAMESPACE, "squatted").schedule_name(0)
         self.world.account.put_schedule(replace(theirs, name=name, group=GROUP, enabled=False))
+        self.world.account.rules[name] = Rule({"Name": name, "State": "DISABLED", "ScheduleExpression": "rate(1 day)"})
         self.strangers = laws.strangers_of(self.world)
 
 
 class TaskOperations(Operations):
     """Tasks are edited in every way, and slots come of which the schedules do all that there is to do."""
 
-    @initialize()
-    def begin(self) -> None:
-        self._begin()
+    @initialize(clock=CLOCKS)
+    def begin(self, clock: str) -> None:
+        self._begin(clock=clock)
+
+    def _promises_at_rest(self) -> None:
+        laws.i1_at_rest_one_task_of_a_slot_goes_on(self.world)
+        super()._promises_at_rest()
 
     @rule(name=st.sampled_from(NAMES + CLAIMED), spec=SPECS, trouble=TROUBLES)
     def apply(self, name: str, spec: dict[str, Any], trouble: Trouble) -> None:
@@ -431,12 +436,14 @@ class TaskOperations(Operations):
 
     @rule(data=st.data())
     def somebody_edits_a_schedule(self, data: st.DataObject) -> None:
-        known = ((name, from_scheduler(kept)) for (_, name), (kept, _) in self.world.account.schedules.items())
-        ours = sorted(name for name, one in known if one.owner)
-        if ours:
-            name = data.draw(st.sampled_from(ours))
-            kept, changed = self.world.account.schedules[GROUP, name]
-            self.world.account.schedules[GROUP, name] = ({**kept, "ScheduleExpression": "rate(5 minutes)"}, changed)
+        account = self.world.account
+        if ours := [one for name in NAMES for one in self._schedules(name)]:
+            one = replace(data.draw(st.sampled_from(ours)), expression="rate(5 minutes)")
+            if one.clock == "Rule":
+                account.put_rule(one)
+                return
+            kept, changed = account.schedules[GROUP, one.name]
+            account.schedules[GROUP, one.name] = ({**kept, "ScheduleExpression": one.expression}, changed)
 
     @rule(name=st.sampled_from(NAMES + CLAIMED), is_retained=st.booleans(), trouble=TROUBLES)
     def delete(self, name: str, is_retained: bool, trouble: Trouble) -> None:  # noqa: FBT001 - drawn by hypothesis
@@ -445,3 +452,8 @@ class TaskOperations(Operations):
     @rule(is_allowed=st.booleans())
     def change_who_may_use_the_template(self, is_allowed: bool) -> None:  # noqa: FBT001 - drawn by hypothesis
         self.world.edit_template(namespaces=[NAMESPACE] if is_allowed else [])
+
+    @rule(clock=CLOCKS, trouble=TROUBLES)
+    def change_the_clock(self, clock: str, trouble: Trouble) -> None:
+        self.world.edit_template(clock=clock)
+        self._meet(trouble)

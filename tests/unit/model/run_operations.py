@@ -18,7 +18,8 @@ from backgroundtask.aws import NotStarted
 from backgroundtask.kube.resource import RUNS, TASKS, TEMPLATES
 from backgroundtask.plan.moments import moment, stamp
 from backgroundtask.plan.names import Owner
-from backgroundtask.plan.scheduler import SCHEDULED_TIME, from_scheduler
+from backgroundtask.plan.schedule import Schedule
+from backgroundtask.plan.scheduler import SCHEDULED_TIME
 from fixtures.fake_process import INSTALLATION
 from fixtures.fake_world import GROUP, NAMESPACE, TICKS
 from fixtures.objects import ACCOUNT
@@ -200,7 +201,7 @@ class RunOperations(Operations):
         schedule, slot = Owner(INSTALLATION, NAMESPACE, name).schedule_name(0), self._slot()
         kept, _ = self.world.account.schedules.get((GROUP, schedule), (None, None))
         if kept is not None and kept["State"] == "ENABLED":
-            self.late = [one for one in self.late if (one[0], one[2]) != (schedule, slot)]
+            self.late = [one for one in self.late if (one[0].name, one[1]) != (schedule, slot)]
             body = kept["Target"]["Input"].replace(SCHEDULED_TIME, slot)
             self.world.account.send(TICKS, body, {"ERROR_CODE": "ThrottlingException"})
         self._meet(trouble)
@@ -272,10 +273,9 @@ class RunOperations(Operations):
         self.world.clock.advance((slot - now).total_seconds())
         return stamp(slot)
 
-    def _fire(self, name: str, kept: dict[str, Any], slot: str) -> None:
+    def _fire(self, schedule: Schedule, slot: str) -> None:
         known = {message.id for message in self.world.account.messages(TICKS)}
-        super()._fire(name, kept, slot)
-        schedule = from_scheduler(kept)
+        super()._fire(schedule, slot)
         for message in self.world.account.messages(TICKS):
             if message.id not in known:
                 task = json.loads(message.body)["bgtask.dev/tick"]["owner"].rpartition("/")[2]

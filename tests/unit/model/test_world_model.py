@@ -22,7 +22,7 @@ _TIMES = int(os.environ.get("MODEL_TIMES", "1"))  # how much longer it is to be 
 def test_the_names_of_the_strangers_are_not_ours() -> None:
     machine = TaskOperations()
 
-    machine.begin()
+    machine.begin("Scheduler")
 
     assert [family_of(arn) for arn in machine.strangers["revisions"]] == [
         "bgt_other_reports_nightly",
