@@ -6,9 +6,8 @@ from typing import TYPE_CHECKING, Any, Final
 
 import click
 
-from backgroundtask.api.parsing import parse_task
 from backgroundtask.cli.command import Command
-from backgroundtask.cli.documents import files_option, named, tasks
+from backgroundtask.cli.documents import files_option, named, read, tasks
 from backgroundtask.cli.output import output_option, print_document, print_line, printable, say
 from backgroundtask.cli.place import Place, place_options
 from backgroundtask.errors import Expected, Rejected
@@ -95,7 +94,7 @@ class _Look:
         from backgroundtask.cli.forecast import forecast  # noqa: PLC0415 - most commands need no boto3
 
         try:
-            template = parse_task(body).spec.launch_template
+            template = read(body).spec.launch_template
             metadata = body["metadata"]
             live = self._place.kube.get(TASKS, metadata["namespace"], metadata["name"])
             return body, forecast(body, live, self._lookout(template), now=self._place.outside.now())

@@ -11,6 +11,8 @@ import click
 import yaml
 
 from backgroundtask.api.names import API_VERSION, TASK_KIND
+from backgroundtask.api.parsing import parse_task
+from backgroundtask.api.task import BackgroundTask
 from backgroundtask.errors import Rejected
 
 MOST_CHARACTERS: Final = 16 * 1024 * 1024
@@ -57,6 +59,22 @@ def tasks(
                 raise Rejected("InvalidFile", f"A BackgroundTask in {named(file)} has no metadata.name: give it one.")
             found.append(_placed(body, namespace, default))
     return found, others
+
+
+def read(body: Mapping[str, Any]) -> BackgroundTask:
+    """The task that a file asks for.
+
+    Raises:
+        Rejected: what no API server takes; UnknownField for members that it has no field for, as kubectl refuses them.
+    """
+    task = parse_task(body)
+    known = task.spec.model_dump(mode="json", by_alias=True, exclude_unset=True)
+    unknown = sorted(_beyond(body["spec"], known, "spec"))
+    if unknown:
+        raise Rejected(
+            "UnknownField", f"{', '.join(unknown)}: a BackgroundTask has no such field. Correct or remove it."
+        )
+    return task
 
 
 def named(file: str) -> str:
@@ -149,6 +167,17 @@ def _flat(document: object, name: str, number: int) -> Iterator[dict[str, Any]]:
     if not isinstance(document, Mapping) or not is_named:
         raise Rejected("InvalidFile", f"Document {number} of {name} is no Kubernetes object with a metadata.name.")
     yield dict(document)
+
+
+def _beyond(given: object, known: object, path: str) -> Iterator[str]:
+    """The paths of what was given and is not known."""
+    if isinstance(given, Mapping) and isinstance(known, Mapping):
+        yield from (f"{path}.{key}" for key in given.keys() - known.keys())
+        for key in given.keys() & known.keys():
+            yield from _beyond(given[key], known[key], f"{path}.{key}")
+    if isinstance(given, list) and isinstance(known, list):
+        for index, (one, other) in enumerate(zip(given, known, strict=False)):
+            yield from _beyond(one, other, f"{path}[{index}]")
 
 
 def _placed(body: dict[str, Any], namespace: str | None, default: str) -> dict[str, Any]:

@@ -10,7 +10,7 @@ import click
 from backgroundtask.cli import timetable
 from backgroundtask.cli.command import Command
 from backgroundtask.cli.completing import TASK_NAMES
-from backgroundtask.cli.documents import files_option, tasks
+from backgroundtask.cli.documents import files_option, read, tasks
 from backgroundtask.cli.durations import Duration
 from backgroundtask.cli.output import ago, output_option, print_document, print_table, say
 from backgroundtask.cli.place import Place, outside_of, place_options
@@ -86,7 +86,7 @@ def _of_files(files: Sequence[str], namespace: str | None) -> list[Timetable]:
     found = []
     for body in bodies:
         try:
-            found.append(timetable.of_file(body))
+            found.append(timetable.of_file(read(body)))
         except Rejected as refusal:
             raise Rejected(refusal.reason, f"{body['metadata']['name']}: {refusal.message}") from refusal
     return found

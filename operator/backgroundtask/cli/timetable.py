@@ -85,13 +85,12 @@ def upcoming(tables: Iterable[Timetable], *, after: datetime, until: datetime | 
     return list(islice(takewhile(lambda slot: until is None or slot.moment <= until, merged), most))
 
 
-def of_file(body: Mapping[str, Any]) -> Timetable:
+def of_file(task: BackgroundTask) -> Timetable:
     """What the spec of a task asks for.
 
     Raises:
-        Rejected: the spec cannot be read, or its schedule or time zone not understood.
+        Rejected: its schedule or time zone is not understood.
     """
-    task = parse_task(body)
     name, spec = task.metadata, task.spec
     if spec.cron is None:
         return _silent(name, "It has no cron: it runs on demand.")

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from backgroundtask.cli.documents import tasks
+from backgroundtask.cli.documents import read, tasks
 from backgroundtask.errors import Rejected
 
 HEAD = "apiVersion: bgtask.dev/v1alpha1\nkind: BackgroundTask\nmetadata: {name: nightly}\n"
@@ -60,3 +60,27 @@ def test_what_is_no_text_is_refused(tmp_path: Path) -> None:
 
     with pytest.raises(Rejected, match=r"is no text in UTF-8\.$"):
         tasks([str(path)])
+
+
+def test_a_member_without_a_field_is_refused_by_its_path(tmp_path: Path) -> None:
+    path = tmp_path / "task.yaml"
+    size = "image: a, cpu: 256, memory: 512"
+    path.write_text(f"{HEAD}spec: {{{size}, imagee: canary-secret, env: [{{name: A, value: b, from: c}}]}}\n")
+    [body], _ = tasks([str(path)])
+
+    with pytest.raises(Rejected, match=r"^spec\.env\[0\]\.from, spec\.imagee: a BackgroundTask has no such field\."):
+        read(body)
+
+
+def test_every_field_that_there_is_may_be_given() -> None:
+    volume = {"name": "v", "mountPath": "/v", "readOnly": True, "efs": {"fileSystemId": "fs-0123456789", "iam": False}}
+    every = {
+        "image": "a", "cpu": 256, "memory": 512, "command": [], "entryPoint": ["a"], "cron": None, "forEach": ["a"],
+        "env": [{"name": "A", "valueFrom": {"ssmParameter": "/a"}}, {"name": "B", "value": ""}], "tags": {"a": "b"},
+        "suspend": False, "volumes": [volume], "taskRole": "a", "enableExecuteCommand": True, "launchTemplate": "a",
+    }  # fmt: skip
+    metadata = {"name": "nightly", "namespace": "reports", "annotations": {"a": "b"}, "unknown": "to us"}
+
+    task = read({"metadata": metadata, "spec": every})
+
+    assert task.spec.for_each == ("a",)
