@@ -5,6 +5,7 @@ the task may come yet, or come back; those that were launched for a task that is
 """
 
 from collections.abc import Callable, Mapping
+from datetime import datetime
 from typing import Any
 
 from backgroundtask.api.metadata import ObjectMeta
@@ -25,6 +26,7 @@ from backgroundtask.controller.statuses import write_status
 from backgroundtask.errors import Busy, Expected
 from backgroundtask.kube.resource import RUNS, TASKS, Body
 from backgroundtask.plan.identity import has_ended
+from backgroundtask.plan.runs import expires_at, is_from_git
 from backgroundtask.plan.transitions import ended, held
 
 TASK_NOT_FOUND = "TaskNotFound"
@@ -66,6 +68,7 @@ class Partings:
             self._context.cache.put(TASKS, left)
         log.info("Background task deleted taskID=%s", key, extra={"task": str(key)})
         self.drop(key)
+        self._come_again(key)
         self._context.queue.add(TemplateKey(read_task_parting(raw).launch_template))
 
     def absent(self, key: TaskKey) -> None:
@@ -76,14 +79,18 @@ class Partings:
         """
         bodies = self._context.cache.runs_of(key.namespace, key.name)
         open_ = [body for body in bodies if self._left(body)]
+        over = [run for run, until in self._expiring(key) if until <= self._context.now()]
         is_due = self._orphans.is_due(key)  # asked once: what becomes due after the proof has to wait for the next one
-        if (open_ or is_due or self._context.inbox.waits(key)) and self._is_there(key):
+        if (open_ or over or is_due or self._context.inbox.waits(key)) and self._is_there(key):
             return
         if is_due:
             self._orphans.take(key)
         for body in open_:
             self._leave(body)
+        for run in over:
+            self._context.kube.delete(RUNS, run.metadata.namespace, run.metadata.name, run.metadata.uid)
         self.drop(key)
+        self._come_again(key)
 
     def drop(self, key: TaskKey) -> None:
         """Forget a task that is gone, and answer what is nobody's any more."""
@@ -92,6 +99,19 @@ class Partings:
             delivery.stored()
         self._slots.dismiss(key)
         self._forget(key)
+
+    def _come_again(self, key: TaskKey) -> None:
+        """When the next run that its task has left behind is to be deleted by its ttlSecondsAfterFinished."""
+        now = self._context.now()
+        due = min((until for _, until in self._expiring(key) if until > now), default=None)
+        if due is not None:
+            self._context.queue.add_after(key, (due - now).total_seconds())
+
+    def _expiring(self, key: TaskKey) -> list[tuple[BackgroundTaskRun, datetime]]:
+        """The runs that go by their ttlSecondsAfterFinished, and when: nobody stops anything for them any more."""
+        runs = map(readable, self._context.cache.runs_of(key.namespace, key.name))
+        kept = [run for run in runs if run is not None and not is_from_git(run)]
+        return [(run, until) for run in kept if (until := expires_at(run)) is not None]
 
     def _end(self, raw: Mapping[str, Any], metadata: ObjectMeta, ledger: Ledger, ecs: EcsRuns) -> None:
         parting = read_task_parting(raw)

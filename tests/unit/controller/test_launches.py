@@ -923,6 +923,23 @@ class TestTime:
 
         assert idle.find(RUNS, "mine") is None
 
+    @pytest.mark.parametrize("restarts", [False, True], ids=["goes on", "restarts"])
+    def test_a_run_that_its_task_has_left_behind_is_deleted_in_its_time_too(
+        self, idle: World, *, restarts: bool
+    ) -> None:
+        ask(idle, ttlSecondsAfterFinished=60)
+        process(idle).work()
+        idle.delete()
+        process(idle).work()
+        idle.pass_time(50)
+        assert said(idle) == ("Cancelled", "TaskDeleted")
+        if restarts:
+            idle.start().work()
+
+        idle.pass_time(20)
+
+        assert idle.find(RUNS, "mine") is None
+
     def test_a_run_that_git_owns_stays_and_says_so_once(self, idle: World) -> None:
         ask(idle, ttlSecondsAfterFinished=60)
         body = run(idle)
