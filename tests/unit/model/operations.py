@@ -206,6 +206,10 @@ class Operations(RuleBasedStateMachine):
         self._hear()
 
         self._promises_at_rest()
+        self._go_on()
+
+    def _go_on(self) -> None:
+        """What was held back for the rest comes back."""
 
     def _rest(self) -> None:
         for _ in range(14):
