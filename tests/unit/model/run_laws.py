@@ -21,7 +21,6 @@ from backgroundtask.plan.names import run_name
 from fixtures.fake_world import NAMESPACE, World
 from unit.model.laws import Chronicle, environment
 
-_NO_ROOM = NotStarted("CapacityUnavailable", "Capacity is unavailable at this time.", is_transient=True)
 _ALONE = frozenset({"Forbid", "Replace"})
 TOKEN_KNOWN = timedelta(hours=1)  # after the end of its task (Amazon ECS API, "Ensuring idempotency")
 
@@ -37,11 +36,11 @@ class Sent:
 
 
 class Witness:
-    """Hears each RunTask that reaches ECS. `lies` is how many of the next ones ECS denies though it starts a task."""
+    """Hears each RunTask that reaches ECS. `lies` are the answers to the next that start a task: ECS denies that."""
 
     def __init__(self, world: World) -> None:
         self.broken: list[str] = []
-        self.lies = 0
+        self.lies: list[NotStarted] = []
         self.started: dict[str, str] = {}  # ARN of an ECS task -> UID of the run that the operator launched it for
         self._world = world
         self._asked: dict[str, tuple[str, int, Mapping[str, Any]]] = {}  # token -> UID of the run, number, request
@@ -61,9 +60,8 @@ class Witness:
             self._judge_start(run, arn)
             self.started[arn] = run["metadata"]["uid"]
             if self.lies:
-                self.lies -= 1
                 self._world.account.unseen.pop(arn)  # who hears a clear no looks at once, and once only
-                return _NO_ROOM
+                return self.lies.pop()
         return answer
 
     def _judge(self, run: Body, request: Mapping[str, Any]) -> None:

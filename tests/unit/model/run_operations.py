@@ -210,9 +210,9 @@ class RunOperations(Operations):
     def ecs_will_start_nothing(self, answer: NotStarted, times: int) -> None:
         self.world.account.shortages.extend([answer] * times)
 
-    @rule()
-    def ecs_will_deny_what_it_starts(self) -> None:
-        self.witness.lies = 1
+    @rule(answer=ANSWERS)
+    def ecs_will_deny_what_it_starts(self, answer: NotStarted) -> None:
+        self.witness.lies = [answer]
 
     @rule(seconds=st.sampled_from([0, 20, 240]))
     def ecs_shows_late_what_it_starts(self, seconds: int) -> None:
@@ -258,7 +258,7 @@ class RunOperations(Operations):
 
     def _rest(self) -> None:
         """No schedule fires any more and ECS starts what it is asked for; those that wait have their turns."""
-        self.witness.lies, self.world.account.lag = 0, timedelta()
+        self.witness.lies, self.world.account.lag = [], timedelta()
         self.world.account.shortages.clear()
         for task in self.world.store.all(TASKS):
             self.world.edit(name=task["metadata"]["name"], cron=SELDOM)
