@@ -30,6 +30,7 @@ _CAUSES = (  # words of a stopped reason or a container's reason → what a pers
     ("CannotCreateContainerError", "ContainerCannotStart"),
     ("OutOfMemory", "OutOfMemory"),
     ("ecr registry auth", "ImagePullFailed"),  # "unable to pull secrets or registry auth:" begins what is said of both
+    ("registry auth from asm", "SecretUnavailable"),  # the secret that registryCredentials names
     ("registry auth from", "ImagePullFailed"),
     ("retrieve secret", "SecretUnavailable"),
     ("retrieve the secret", "SecretUnavailable"),
@@ -51,8 +52,8 @@ _ADVICE = {  # what a person checks first
     "may pull it, and that the subnets reach the registry, by a NAT gateway or VPC endpoints.",
     "ContainerCannotStart": "Check command, entryPoint, volumes and cpuArchitecture against the image.",
     "OutOfMemory": "Raise spec.memory, or let the container need less.",
-    "SecretUnavailable": "Check that the secrets of spec.env exist, that the execution role may read and decrypt them, "
-    "and that the subnets reach Secrets Manager and SSM, by a NAT gateway or VPC endpoints.",
+    "SecretUnavailable": "Check that the secrets of spec.env and registryCredentials exist, that the execution role "
+    "may read and decrypt them, and that the subnets reach Secrets Manager and SSM, by a NAT gateway or VPC endpoints.",
     "RoleNotAssumable": "Check that the execution role and the task role exist and trust ecs-tasks.amazonaws.com.",
     "NetworkUnavailable": "Check that the subnets of the LaunchTemplate have free addresses, and that its security "
     "groups exist.",

@@ -177,7 +177,7 @@ def test_every_end_has_its_word(seen: dict[str, Any], reason: str) -> None:
         ),
         (f"{PULL} no route", "SecretUnavailable"),
         (f"{PULL} The task cannot pull registry auth from Amazon ECR: There is a connection issue", "ImagePullFailed"),
-        (f"{PULL} execution resource retrieval failed: unable to get registry auth from asm", "ImagePullFailed"),
+        (f"{PULL} execution resource retrieval failed: unable to get registry auth from asm", "SecretUnavailable"),
         (
             f"{PULL} unable to retrieve secrets from ssm: The task cannot pull secrets from AWS Systems Manager.",
             "SecretUnavailable",
@@ -225,7 +225,10 @@ def test_a_task_that_failed_to_start_is_told_by_what_ecs_says_of_it(words: str, 
     ("words", "advice"),
     [
         ("CannotPullContainerError: not found", "Check that spec.image exists with this tag"),
-        (f"{PULL} unable to retrieve secret from asm", "Check that the secrets of spec.env exist"),
+        (
+            f"{PULL} unable to retrieve secret from asm",
+            "Check that the secrets of spec.env and registryCredentials exist",
+        ),
         ("Timeout waiting for network interface provisioning to complete.", "have free addresses"),
         ("CannotStartContainerError: exec format error", "Check command, entryPoint, volumes and cpuArchitecture"),
         ("ResourceInitializationError: failed to invoke EFS utils commands", "port 2049"),
