@@ -47,6 +47,7 @@ _OF_FAILURE: Final = {
     "ItemRequired": "Configuration",
     "OverridesTooLong": "Configuration",
     "NamespaceNotAllowed": "Configuration",
+    "RightRevoked": "Configuration",
     "SecretNotAllowed": "Configuration",
     "VariableIsSecret": "Configuration",
     "FileSystemNotAllowed": "Configuration",

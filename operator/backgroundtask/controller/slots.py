@@ -8,7 +8,7 @@ message answered. What becomes of the run is decided with the task's other runs.
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import datetime
 from functools import partial
 
 from backgroundtask.api.metadata import ObjectMeta
@@ -25,6 +25,7 @@ from backgroundtask.kube.resource import TASKS
 from backgroundtask.plan.moments import moment
 from backgroundtask.plan.names import run_name
 from backgroundtask.plan.runs import run_for_slot
+from backgroundtask.plan.scene import Policy
 from backgroundtask.plan.slots import Slot, account, account_of, firings, firings_after, overdue, refusal, with_cursor
 from backgroundtask.plan.status import Configured, Settled, Subject, Unchanged
 
@@ -110,7 +111,7 @@ class Slots:
             since=since,
             now=max(changed, since),
             has_run=partial(has_runs, self._context, task.metadata, task.spec),
-            deadline=_deadline(task.spec),
+            deadline=ledger.terms.policy.starting_deadline,
             closes=closes,
         )
         try:
@@ -231,7 +232,8 @@ def _unaccounted(context: Context) -> Iterator[int]:
         with suppress(Rejected):  # its reconciler says so; what fires goes on
             spec = parse_task(raw).spec
         has_run = partial(has_runs, context, metadata, spec)
-        yield overdue(read_task_status(raw), now=now, has_run=has_run, deadline=_deadline(spec))
+        deadline = Policy.of(spec).starting_deadline if spec else None
+        yield overdue(read_task_status(raw), now=now, has_run=has_run, deadline=deadline)
 
 
 def _asked_for(task: Subject, slot: Slot) -> list[tuple[str, tuple[str | None, int | None]]]:
@@ -246,8 +248,3 @@ def _changed(configured: Configured, began: datetime) -> datetime:
     """Since when other schedules fire: before this pass, where an earlier one did not live to tell of it."""
     earlier = configured.changed_at if isinstance(configured, Settled) else None
     return min(earlier or began, began)
-
-
-def _deadline(spec: TaskSpec | None) -> timedelta | None:
-    seconds = spec.starting_deadline_seconds if spec else None
-    return None if seconds is None else timedelta(seconds=seconds)

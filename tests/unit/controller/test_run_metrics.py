@@ -216,7 +216,9 @@ def test_what_can_happen_is_counted_from_0_so_that_alerts_see_the_first() -> Non
 def refusals_of_runs() -> set[str]:
     """The reasons with which a run is refused, as they stand in the checks, and those with which ECS refuses it."""
     folder = Path(run_metrics.__file__).parents[1] / "plan"
-    trees = [ast.parse((folder / name).read_text(encoding="utf-8")) for name in ("checks.py", "offers.py")]
+    trees = [
+        ast.parse((folder / name).read_text(encoding="utf-8")) for name in ("allowance.py", "checks.py", "offers.py")
+    ]
     calls = [node for tree in trees for node in ast.walk(tree) if isinstance(node, ast.Call)]
     raised = [one for one in calls if isinstance(one.func, ast.Name) and one.func.id == "Rejected" and one.args]
     told = {one.args[0].value for one in raised if isinstance(one.args[0], ast.Constant)}
