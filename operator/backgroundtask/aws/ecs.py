@@ -18,8 +18,8 @@ from backgroundtask.aws.errors import code_of, translated
 from backgroundtask.aws.revisions import Revisions, revision_of
 from backgroundtask.aws.unseen import Unseen
 from backgroundtask.errors import Busy
-from backgroundtask.plan.changes import Revision
 from backgroundtask.plan.definition import RETAINED_TAG, Definition
+from backgroundtask.plan.observed import Revision
 
 if TYPE_CHECKING:
     from mypy_boto3_ecs.type_defs import TagTypeDef

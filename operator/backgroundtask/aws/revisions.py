@@ -8,8 +8,8 @@ from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING
 
 from backgroundtask.api.names import MAIN_CONTAINER
-from backgroundtask.plan.changes import Revision
 from backgroundtask.plan.definition import DIGEST_TAG, OWNER_TAG, RETAINED_TAG, UID_TAG
+from backgroundtask.plan.observed import Revision
 
 if TYPE_CHECKING:
     from mypy_boto3_ecs.type_defs import ContainerDefinitionOutputTypeDef, DescribeTaskDefinitionResponseTypeDef

@@ -16,9 +16,9 @@ from backgroundtask.aws.errors import code_of, translated
 from backgroundtask.aws.schedules import Group
 from backgroundtask.aws.unseen import Unseen
 from backgroundtask.errors import Busy
-from backgroundtask.plan.changes import Found
 from backgroundtask.plan.definition import OWNER_TAG
 from backgroundtask.plan.names import owner_of_mark
+from backgroundtask.plan.observed import Found
 from backgroundtask.plan.rules import TARGET_ID, from_rule, is_in, rule_group, to_rule, to_target
 from backgroundtask.plan.schedule import Schedule, marks_in
 

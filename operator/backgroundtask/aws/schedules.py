@@ -16,7 +16,7 @@ from backgroundtask.aws.clients import Clients
 from backgroundtask.aws.errors import code_of, translated
 from backgroundtask.aws.unseen import Unseen
 from backgroundtask.errors import Busy
-from backgroundtask.plan.changes import Found
+from backgroundtask.plan.observed import Found
 from backgroundtask.plan.schedule import Schedule
 from backgroundtask.plan.scheduler import from_scheduler, to_scheduler
 

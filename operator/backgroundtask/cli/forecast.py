@@ -15,10 +15,11 @@ from backgroundtask.cli.lookout import Lookout
 from backgroundtask.controller.holdings import Holdings
 from backgroundtask.errors import Rejected
 from backgroundtask.kube.resource import Body
-from backgroundtask.plan.changes import Change, Create, Keep, Plan, Register, Remove, Revision, Update, plan
+from backgroundtask.plan.changes import Change, Create, Keep, Plan, Register, Remove, Update, plan
 from backgroundtask.plan.comparison import Difference, of_definitions, of_schedules
 from backgroundtask.plan.definition import Definition
 from backgroundtask.plan.desired import desired
+from backgroundtask.plan.observed import Revision
 from backgroundtask.plan.schedule import Schedule
 
 Action = Literal["Create", "Update", "Remove"]

@@ -19,8 +19,8 @@ from backgroundtask.errors import Blocked, Rejected
 from backgroundtask.kube.cache import Cache
 from backgroundtask.kube.events import Recorder
 from backgroundtask.kube.resource import TEMPLATES, Body
-from backgroundtask.plan.desired import Site
 from backgroundtask.plan.names import owner_of_definition
+from backgroundtask.plan.site import Site
 
 _GROUP = "bgt-"  # what the group of an installation is called, unless its template names another
 

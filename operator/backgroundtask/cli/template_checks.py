@@ -19,8 +19,8 @@ from backgroundtask.cli.findings import Finding, doubtful, looked, well, wrong
 from backgroundtask.controller.groups import CLUSTER_TAG, INSTALLATION_TAG
 from backgroundtask.controller.templates import judge_queue
 from backgroundtask.errors import Expected
-from backgroundtask.plan.desired import schedule_group
 from backgroundtask.plan.rules import rule_group
+from backgroundtask.plan.site import schedule_group
 
 _TASKS: Final = "ecs-tasks.amazonaws.com"
 _CLOCKS: Final = {"Scheduler": "scheduler.amazonaws.com", "Rule": "events.amazonaws.com"}

@@ -19,11 +19,13 @@ from backgroundtask.controller.holdings import Holdings
 from backgroundtask.controller.memory import Memory, Refusal
 from backgroundtask.errors import Busy, Expected, Paced, Rejected
 from backgroundtask.kube.resource import TASKS
-from backgroundtask.plan.changes import Desired, Observed, Plan, Revision, plan
+from backgroundtask.plan.changes import Desired, Plan, plan
 from backgroundtask.plan.checks import refuse_namespace
-from backgroundtask.plan.desired import Site, desired
+from backgroundtask.plan.desired import desired
 from backgroundtask.plan.firing import too_late_at
+from backgroundtask.plan.observed import Observed, Revision
 from backgroundtask.plan.retirement import revisions_in_use
+from backgroundtask.plan.site import Site
 from backgroundtask.plan.status import Configured, Paused, Refused, Settled, Subject, Unchanged
 
 LOOK_AGAIN = timedelta(hours=1)

@@ -17,8 +17,8 @@ from backgroundtask.errors import Blocked, Busy, Expected, Paced, Rejected
 from backgroundtask.kube.cache import Cache
 from backgroundtask.kube.client import Kube
 from backgroundtask.kube.events import Recorder
-from backgroundtask.plan.desired import Site, schedule_group
 from backgroundtask.plan.names import Owner
+from backgroundtask.plan.site import Site, schedule_group
 
 PATIENCE = 5
 """Failures in a row before a busy AWS or API server is worth a line in a status."""

@@ -11,9 +11,9 @@ from backgroundtask.api.template import TemplateSpec
 from backgroundtask.aws import Cloud
 from backgroundtask.controller.context import Context
 from backgroundtask.errors import Blocked, Busy
-from backgroundtask.plan.desired import Site, schedule_group
 from backgroundtask.plan.rules import rule_group
 from backgroundtask.plan.schedule import Shelf
+from backgroundtask.plan.site import Site, schedule_group
 
 CLUSTER_TAG = f"{TAG_PREFIX}cluster"
 INSTALLATION_TAG = f"{TAG_PREFIX}installation"

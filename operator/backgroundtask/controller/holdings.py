@@ -12,24 +12,13 @@ from backgroundtask.api.metadata import ObjectMeta
 from backgroundtask.aws import Cloud, Urgency, urgency
 from backgroundtask.controller.context import Context, log
 from backgroundtask.errors import Paced
-from backgroundtask.plan.changes import (
-    Change,
-    Create,
-    Found,
-    Keep,
-    Observed,
-    Plan,
-    Register,
-    Remove,
-    Revision,
-    Update,
-    pause,
-    teardown,
-)
-from backgroundtask.plan.desired import Site, allows
+from backgroundtask.plan.changes import Change, Create, Keep, Plan, Register, Remove, Update, pause, teardown
+from backgroundtask.plan.desired import allows
 from backgroundtask.plan.names import Owner
+from backgroundtask.plan.observed import Found, Observed, Revision
 from backgroundtask.plan.orphans import retention
 from backgroundtask.plan.schedule import CLOCKS, key_of
+from backgroundtask.plan.site import Site
 
 
 @dataclass(slots=True)

@@ -18,10 +18,10 @@ from backgroundtask.controller.keys import TaskKey
 from backgroundtask.controller.ledger import UNREACHABLE, Ledger
 from backgroundtask.errors import Blocked, Expected, Rejected
 from backgroundtask.plan.allowance import refuse_repetition, revision_of, role_of_launch
-from backgroundtask.plan.changes import Revision
-from backgroundtask.plan.desired import Site
 from backgroundtask.plan.life import Decisions, End, Hold, Launch, Resend, Search, Step, Stop
+from backgroundtask.plan.observed import Revision
 from backgroundtask.plan.requests import record
+from backgroundtask.plan.site import Site
 from backgroundtask.plan.stops import give_up
 from backgroundtask.plan.transitions import ended, frozen, held, stopping
 

@@ -8,7 +8,8 @@ from datetime import datetime
 
 from backgroundtask.api.run import BackgroundTaskRun
 from backgroundtask.errors import Paced, Rejected
-from backgroundtask.plan.changes import Desired, Observed, Plan, Revision
+from backgroundtask.plan.changes import Desired, Plan
+from backgroundtask.plan.observed import Observed, Revision
 
 _REMEMBERED = 10_000
 

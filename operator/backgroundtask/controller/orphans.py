@@ -20,9 +20,9 @@ from backgroundtask.controller.keys import TaskKey
 from backgroundtask.controller.sightings import Listed, Sightings
 from backgroundtask.controller.workqueue import Priority
 from backgroundtask.kube.resource import TEMPLATES, Ref
-from backgroundtask.plan.desired import Site
 from backgroundtask.plan.names import Owner
 from backgroundtask.plan.orphans import Verdict, judge
+from backgroundtask.plan.site import Site
 
 _SHOWN = 8  # names in an Event, which holds 1024 bytes; the log has all
 _LISTED_LATELY = 2.5  # periods of resync that a complete listing of the API server vouches for

@@ -23,9 +23,9 @@ from backgroundtask.controller.workqueue import Priority
 from backgroundtask.errors import Expected
 from backgroundtask.kube.cache import DELETED, KINDS
 from backgroundtask.kube.resource import TASKS, TEMPLATES, Body, Resource
-from backgroundtask.plan.desired import Site
 from backgroundtask.plan.names import family_prefix
 from backgroundtask.plan.schedule import CLOCKS, clock_of, key_of
+from backgroundtask.plan.site import Site
 
 _DAY = timedelta(days=1)
 _MOST_ASKED = 50  # objects that are asked for one by one; where more are missed, all are listed

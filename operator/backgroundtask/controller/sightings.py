@@ -14,11 +14,11 @@ from backgroundtask.controller.context import Context
 from backgroundtask.controller.groups import is_own
 from backgroundtask.errors import Busy
 from backgroundtask.kube.resource import TASKS
-from backgroundtask.plan.changes import Found, Observed, Revision
-from backgroundtask.plan.desired import Site
 from backgroundtask.plan.names import Owner, owner_of_definition, owner_of_mark
+from backgroundtask.plan.observed import Found, Observed, Revision
 from backgroundtask.plan.orphans import is_retained
 from backgroundtask.plan.schedule import Shelf
+from backgroundtask.plan.site import Site
 
 _ASK_AGAIN = 86_400.0  # seconds until what is not ours to take is asked for again
 

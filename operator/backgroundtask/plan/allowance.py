@@ -10,11 +10,12 @@ from backgroundtask.api.overrides import Overrides
 from backgroundtask.api.run import BackgroundTaskRun, LaunchRecord
 from backgroundtask.api.task import TaskSpec
 from backgroundtask.errors import Rejected
-from backgroundtask.plan.changes import Revision
 from backgroundtask.plan.checks import offered_role, refuse_launch, refuse_namespace, refuse_size
-from backgroundtask.plan.desired import Site, allows
+from backgroundtask.plan.desired import allows
 from backgroundtask.plan.identity import slot_of_run
+from backgroundtask.plan.observed import Revision
 from backgroundtask.plan.offers import offers_role
+from backgroundtask.plan.site import Site
 
 
 def role_of_launch(run: BackgroundTaskRun, *, spec: TaskSpec, site: Site, revision: Revision) -> str | None:

@@ -7,7 +7,6 @@ made may be no longer. Each refusal says what to change, and names no value of a
 import difflib
 import json
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING
 
 from backgroundtask.api import fargate
 from backgroundtask.api.overrides import Overrides
@@ -19,9 +18,7 @@ from backgroundtask.errors import Rejected
 from backgroundtask.plan.names import Owner
 from backgroundtask.plan.offers import lets_in, offers_file_system, offers_image, offers_secret
 from backgroundtask.plan.requests import record, sendable
-
-if TYPE_CHECKING:
-    from backgroundtask.plan.desired import Site
+from backgroundtask.plan.site import Site
 
 _MOST_CHARACTERS = 8192
 _SHOWN_ITEMS = 10
@@ -44,7 +41,7 @@ def refuse_namespace(namespace: str, template: str, spec: TemplateSpec) -> None:
     )
 
 
-def refuse_task(namespace: str, spec: TaskSpec, site: "Site") -> None:
+def refuse_task(namespace: str, spec: TaskSpec, site: Site) -> None:
     """Refuse a task that asks for more than its template offers to its namespace.
 
     Raises:
@@ -64,7 +61,7 @@ def refuse_task(namespace: str, spec: TaskSpec, site: "Site") -> None:
         _refuse_execute_command(site)
 
 
-def refuse_size(cpu: int, memory: int, site: "Site") -> None:
+def refuse_size(cpu: int, memory: int, site: Site) -> None:
     """Refuse CPU units or MiB beyond the limits of a template.
 
     Raises:
@@ -80,7 +77,7 @@ def refuse_size(cpu: int, memory: int, site: "Site") -> None:
             )
 
 
-def _refuse_secrets(namespace: str, spec: TaskSpec, site: "Site") -> None:
+def _refuse_secrets(namespace: str, spec: TaskSpec, site: Site) -> None:
     used = {f"The secret of env variable {name}": reference for name, reference in secrets_of(spec).items()}
     if spec.registry_credentials:
         used["The secret of spec.registryCredentials"] = spec.registry_credentials
@@ -99,7 +96,7 @@ def secrets_of(spec: TaskSpec) -> dict[str, str]:
     return {name: source.secrets_manager or source.ssm_parameter or "" for name, source in sources}
 
 
-def _refuse_volume(volume: Volume, site: "Site") -> None:
+def _refuse_volume(volume: Volume, site: Site) -> None:
     efs = volume.efs
     if not offers_file_system(site.spec, efs.file_system_id):
         raise Rejected(
@@ -109,7 +106,7 @@ def _refuse_volume(volume: Volume, site: "Site") -> None:
         )
 
 
-def _refuse_execute_command(site: "Site") -> None:
+def _refuse_execute_command(site: Site) -> None:
     if not site.spec.allow_execute_command:
         raise Rejected(
             "ExecuteCommandNotAllowed",
@@ -118,7 +115,7 @@ def _refuse_execute_command(site: "Site") -> None:
         )
 
 
-def refuse_launch(run: BackgroundTaskRun, *, namespace: str, spec: TaskSpec, site: "Site") -> None:
+def refuse_launch(run: BackgroundTaskRun, *, namespace: str, spec: TaskSpec, site: Site) -> None:
     """Refuse a launch of a run with its overrides.
 
     Raises:
@@ -171,7 +168,7 @@ def _refuse_secret_variables(overrides: Overrides, spec: TaskSpec) -> None:
         )
 
 
-def _refuse_length(run: BackgroundTaskRun, site: "Site", task_role_arn: str | None) -> None:
+def _refuse_length(run: BackgroundTaskRun, site: Site, task_role_arn: str | None) -> None:
     """ECS takes 8192 characters of overrides, formatting included (Amazon ECS API, RunTask)."""
     launch = record(
         run,
@@ -194,7 +191,7 @@ def _refuse_length(run: BackgroundTaskRun, site: "Site", task_role_arn: str | No
         )
 
 
-def offered_role(name: str | None, site: "Site") -> str | None:
+def offered_role(name: str | None, site: Site) -> str | None:
     """The ARN of the role that a template offers by this name.
 
     Raises:

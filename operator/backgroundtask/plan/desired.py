@@ -4,66 +4,20 @@ A task may use what its LaunchTemplate offers to its namespace and nothing else:
 role, so the checks are made here, at each reconcile, and not only when the object was admitted.
 """
 
-from dataclasses import dataclass
 from datetime import datetime
 
 from backgroundtask.api.task import TaskSpec
-from backgroundtask.api.template import Clock, Launch, TemplateSpec
+from backgroundtask.api.template import Launch, TemplateSpec
 from backgroundtask.api.volumes import Volume
 from backgroundtask.errors import Rejected
-from backgroundtask.plan.changes import Desired, Revision
+from backgroundtask.plan.changes import Desired
 from backgroundtask.plan.checks import offered_role, refuse_namespace, refuse_task, secrets_of
 from backgroundtask.plan.definition import ROOM_FOR_TAGS, Definition, EfsVolume, Logs
 from backgroundtask.plan.firing import is_told_twice, schedules
 from backgroundtask.plan.names import Owner
+from backgroundtask.plan.observed import Revision
 from backgroundtask.plan.offers import lets_in, offers_file_system, offers_image, offers_role, offers_secret
-from backgroundtask.plan.rules import rule_group
-from backgroundtask.plan.schedule import Placement, Shelf
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Site:
-    """A LaunchTemplate with what its verification found out: the place where tasks run.
-
-    `clocks` are those that it has, or had before: what tasks left on the others is looked for there, and nowhere else,
-    as an account may grant nothing on a clock that was never used.
-    """
-
-    template: str  # name
-    spec: TemplateSpec
-    cluster: str  # ARN
-    group: str  # of schedules
-    clocks: tuple[Clock, ...] = ("Scheduler",)
-
-    def shelf(self, clock: Clock, installation: str) -> Shelf:
-        """Where schedules of a clock lie."""
-        return Shelf(clock, self.group if clock == "Scheduler" else rule_group(installation))
-
-    def shelves(self, installation: str) -> tuple[Shelf, ...]:
-        """Everywhere that schedules of its tasks can lie."""
-        return tuple(self.shelf(clock, installation) for clock in self.clocks)
-
-    @property
-    def placement(self) -> Placement:
-        """Where and on what a task of this template runs."""
-        network = self.spec.network
-        return Placement(
-            cluster=self.cluster,
-            subnets=tuple(sorted(network.subnets)),
-            security_groups=tuple(sorted(network.security_groups)),
-            public_ip=network.assign_public_ip,
-            providers=tuple(
-                sorted(
-                    (one.capacity_provider, one.weight, one.base or 0) for one in self.spec.capacity_provider_strategy
-                )
-            ),
-            platform_version=self.spec.platform_version,
-        )
-
-
-def schedule_group(spec: TemplateSpec, installation: str) -> str:
-    """The schedule group of a template: its own, or the installation's."""
-    return spec.schedule_group or f"bgt-{installation}"
+from backgroundtask.plan.site import Site
 
 
 def logs(owner: Owner, spec: TemplateSpec) -> Logs:

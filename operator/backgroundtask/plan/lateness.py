@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 from typing import Final
 
 from backgroundtask.api.run import BackgroundTaskRun
-from backgroundtask.plan.attempts import is_launched
+from backgroundtask.plan.attempts import first_launch
 from backgroundtask.plan.identity import is_awaited, slot_of_run
 from backgroundtask.plan.leave import siblings_of
 from backgroundtask.plan.moments import moment
@@ -56,7 +56,7 @@ def launch_until(run: BackgroundTaskRun, scene: Scene) -> datetime | None:
     A series of items has begun in time with its first one: the others wait for as long as those before them take.
     """
     slot = slot_of_run(run)
-    if slot is None or any(map(is_launched, siblings_of(run, scene))):
+    if slot is None or any(first_launch(one.status) for one in siblings_of(run, scene)):
         return None
     deadline = scene.policy.starting_deadline
     if is_awaited(run):

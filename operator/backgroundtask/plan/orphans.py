@@ -16,8 +16,9 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
-from backgroundtask.plan.changes import Observed, Revision, Update
+from backgroundtask.plan.changes import Update
 from backgroundtask.plan.names import Owner
+from backgroundtask.plan.observed import Observed, Revision
 
 SHARE = 0.2
 """The share of all owners that bear our mark of which more at once are not believed to be orphans."""

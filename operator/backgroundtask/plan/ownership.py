@@ -1,14 +1,10 @@
 """What a task may touch in AWS: what bears the mark of its owner, and nothing else."""
 
-from typing import TYPE_CHECKING
-
 from backgroundtask.errors import Rejected
-
-if TYPE_CHECKING:
-    from backgroundtask.plan.changes import Observed
+from backgroundtask.plan.observed import Observed
 
 
-def refuse_strangers(observed: "Observed", owner: str) -> None:
+def refuse_strangers(observed: Observed, owner: str) -> None:
     """Touch only what bears our mark.
 
     Raises:

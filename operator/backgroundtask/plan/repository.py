@@ -20,8 +20,8 @@ from backgroundtask.api.repository import RepositorySpec
 from backgroundtask.errors import Rejected
 from backgroundtask.plan.checks import refuse_namespace
 from backgroundtask.plan.definition import OWNER_TAG, RETAINED_TAG, UID_TAG
-from backgroundtask.plan.desired import Site
 from backgroundtask.plan.names import Owner
+from backgroundtask.plan.site import Site
 
 _DESCRIPTION = "bgtask.dev: keep the newest images"
 """What marks a lifecycle rule as keepImages' own."""

@@ -10,16 +10,14 @@ import json
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from datetime import datetime
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from backgroundtask.api.run import BackgroundTaskRun, LaunchRecord
 from backgroundtask.plan.identity import index_of, is_awaited, slot_of_run
 from backgroundtask.plan.moments import stamp
 from backgroundtask.plan.names import Owner
 from backgroundtask.plan.schedule import Extras, run_task_request
-
-if TYPE_CHECKING:
-    from backgroundtask.plan.desired import Site
+from backgroundtask.plan.site import Site
 
 _DIGEST = 32
 
@@ -45,7 +43,7 @@ def record(
     owner: Owner,
     uid: str,
     definition_arn: str,
-    site: "Site",
+    site: Site,
     task_role_arn: str | None,
     execute_command: bool,
     now: datetime,

@@ -8,9 +8,9 @@ from botocore.exceptions import ReadTimeoutError
 
 from backgroundtask.aws import Cluster, Ecs
 from backgroundtask.errors import Busy
-from backgroundtask.plan.changes import Revision
 from backgroundtask.plan.definition import DIGEST_TAG, OWNER_TAG, UID_TAG, Definition, EfsVolume
 from backgroundtask.plan.names import Owner
+from backgroundtask.plan.observed import Revision
 from fixtures.wire import REGION, Wire
 
 OWNER = Owner("prod", "ns", "job")

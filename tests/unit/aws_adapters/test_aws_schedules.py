@@ -7,8 +7,8 @@ import pytest
 
 from backgroundtask.aws import Group, Schedules
 from backgroundtask.errors import Busy
-from backgroundtask.plan.changes import Found
 from backgroundtask.plan.names import Owner
+from backgroundtask.plan.observed import Found
 from backgroundtask.plan.schedule import Placement, Schedule, run_task_request
 from backgroundtask.plan.scheduler import to_scheduler
 from fixtures.wire import Wire

@@ -11,8 +11,9 @@ import yaml
 
 from backgroundtask.api.parsing import parse_task, parse_template
 from backgroundtask.cron import next_times, parse, to_aws
-from backgroundtask.plan.desired import Site, desired
+from backgroundtask.plan.desired import desired
 from backgroundtask.plan.names import Owner
+from backgroundtask.plan.site import Site
 
 FOLDER = Path(__file__).parents[3] / "manifests" / "samples"
 DOCUMENTS = [one for path in sorted(FOLDER.glob("*.yaml")) for one in yaml.safe_load_all(path.read_text())]

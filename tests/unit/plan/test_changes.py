@@ -11,25 +11,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from backgroundtask.errors import Rejected
-from backgroundtask.plan.changes import (
-    Create,
-    Desired,
-    Found,
-    Keep,
-    Observed,
-    Plan,
-    Register,
-    Remove,
-    Revision,
-    Update,
-    pause,
-    plan,
-    teardown,
-)
-from backgroundtask.plan.desired import Site, desired
+from backgroundtask.plan.changes import Create, Desired, Keep, Plan, Register, Remove, Update, pause, plan, teardown
+from backgroundtask.plan.desired import desired
 from backgroundtask.plan.names import Owner
+from backgroundtask.plan.observed import Found, Observed, Revision
 from backgroundtask.plan.schedule import Schedule
 from backgroundtask.plan.scheduler import from_scheduler, to_scheduler
+from backgroundtask.plan.site import Site
 from fixtures.objects import CLUSTER, TASK_UID, task, template
 
 OWNER = Owner("test", "reports", "nightly")

@@ -748,6 +748,12 @@ class TestSeries:
 
         assert steps(*items, policy=policy, after=9) == [("End", f"{NAME}-1", "Missed", "MissSchedule")]
 
+    def test_one_whose_first_item_ecs_never_took_has_not_begun(self) -> None:
+        denied = {**refused(), **ended("Missed")}
+        items, policy = self.items(denied, {}), {"starting_deadline": minutes(1)}
+
+        assert steps(*items, policy=policy, after=9) == [("End", f"{NAME}-1", "Missed", "MissSchedule")]
+
     @pytest.mark.parametrize(
         ("items", "expected", "why"),
         [

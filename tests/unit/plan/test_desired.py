@@ -11,11 +11,12 @@ from backgroundtask.errors import Rejected
 from backgroundtask.plan.changes import Desired
 from backgroundtask.plan.checks import refuse_namespace
 from backgroundtask.plan.definition import Logs
-from backgroundtask.plan.desired import Site, desired, logs, schedule_group
+from backgroundtask.plan.desired import desired, logs
 from backgroundtask.plan.firing import too_late_at
 from backgroundtask.plan.names import Owner
 from backgroundtask.plan.schedule import Placement
 from backgroundtask.plan.scheduler import to_scheduler
+from backgroundtask.plan.site import Site, schedule_group
 from fixtures.objects import ACCOUNT, CLUSTER, REGION, TASK_UID, task, template
 
 OWNER = Owner("test", "reports", "nightly")

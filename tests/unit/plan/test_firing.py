@@ -7,10 +7,11 @@ import pytest
 
 from backgroundtask.errors import Rejected
 from backgroundtask.plan.changes import Desired
-from backgroundtask.plan.desired import Site, desired, launch_mode
+from backgroundtask.plan.desired import desired, launch_mode
 from backgroundtask.plan.names import Owner
 from backgroundtask.plan.rules import to_target
 from backgroundtask.plan.scheduler import to_scheduler
+from backgroundtask.plan.site import Site
 from fixtures.objects import ACCOUNT, CLUSTER, REGION, TASK_UID, task, template
 
 OWNER = Owner("test", "reports", "nightly")

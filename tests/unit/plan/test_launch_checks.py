@@ -8,9 +8,9 @@ from backgroundtask.api.run import BackgroundTaskRun
 from backgroundtask.api.task import TaskSpec
 from backgroundtask.errors import Rejected
 from backgroundtask.plan.allowance import role_of_launch
-from backgroundtask.plan.changes import Revision
 from backgroundtask.plan.checks import refuse_launch
-from backgroundtask.plan.desired import Site
+from backgroundtask.plan.observed import Revision
+from backgroundtask.plan.site import Site
 from fixtures.objects import CLUSTER, task, template
 from fixtures.runs import asked_run, made_run, slot_run
 

@@ -12,11 +12,11 @@ from hypothesis import strategies as st
 from backgroundtask.api.metadata import ObjectMeta
 from backgroundtask.api.parsing import parse_run
 from backgroundtask.api.run import BackgroundTaskRun, LaunchRecord, RunSpec
-from backgroundtask.plan.desired import Site
 from backgroundtask.plan.moments import stamp
 from backgroundtask.plan.names import Owner
 from backgroundtask.plan.requests import record, sendable, token
 from backgroundtask.plan.schedule import run_task_request
+from backgroundtask.plan.site import Site
 from fixtures.objects import CLUSTER, TASK_UID, template
 from fixtures.runs import DEFINITION, OWNER, SLOT, asked_run, made_run, slot_run
 

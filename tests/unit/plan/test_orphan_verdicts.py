@@ -10,8 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from backgroundtask.plan.changes import Found, Observed, Revision
 from backgroundtask.plan.names import Owner, owner_of_mark
+from backgroundtask.plan.observed import Found, Observed, Revision
 from backgroundtask.plan.orphans import Verdict, is_retained, judge, retention
 from backgroundtask.plan.schedule import Schedule
 

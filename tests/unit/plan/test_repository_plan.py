@@ -12,7 +12,6 @@ from hypothesis import strategies as st
 
 from backgroundtask.api.repository import RepositorySpec
 from backgroundtask.errors import Rejected
-from backgroundtask.plan.desired import Site
 from backgroundtask.plan.names import Owner
 from backgroundtask.plan.repository import (
     Create,
@@ -31,6 +30,7 @@ from backgroundtask.plan.repository import (
     plan,
     wish,
 )
+from backgroundtask.plan.site import Site
 from fixtures.objects import CLUSTER, template
 
 OWNER = Owner("test", "reports", "api")

@@ -7,10 +7,11 @@ from typing import Any
 import pytest
 
 from backgroundtask.errors import Rejected
-from backgroundtask.plan.changes import Revision
 from backgroundtask.plan.definition import Definition, EfsVolume
-from backgroundtask.plan.desired import Site, allows, desired
+from backgroundtask.plan.desired import allows, desired
 from backgroundtask.plan.names import Owner
+from backgroundtask.plan.observed import Revision
+from backgroundtask.plan.site import Site
 from fixtures.objects import ACCOUNT, CLUSTER, REGION, TASK_UID, task, template
 
 OWNER = Owner("test", "reports", "nightly")

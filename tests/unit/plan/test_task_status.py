@@ -13,9 +13,10 @@ from backgroundtask.api.phases import ENDS
 from backgroundtask.api.run import BackgroundTaskRun
 from backgroundtask.api.task_status import ActiveRun, ScheduleStatus, TaskStatus
 from backgroundtask.errors import Blocked, Busy, Expected, Rejected
-from backgroundtask.plan.desired import Site, desired
+from backgroundtask.plan.desired import desired
 from backgroundtask.plan.names import Owner, run_name
 from backgroundtask.plan.runs import Kept, superfluous
+from backgroundtask.plan.site import Site
 from backgroundtask.plan.status import (
     Configured,
     Paused,
