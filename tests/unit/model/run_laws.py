@@ -42,6 +42,7 @@ class Witness:
         self.broken: list[str] = []
         self.lies: list[NotStarted] = []
         self.started: dict[str, str] = {}  # ARN of an ECS task -> UID of the run that the operator launched it for
+        self.is_late = False  # who asks has asked before another leader has: ECS has answered, and starts nothing more
         self._world = world
         self._asked: dict[str, tuple[str, int, Mapping[str, Any]]] = {}  # token -> UID of the run, number, request
         self._launch = world.account.launch
@@ -49,6 +50,8 @@ class Witness:
 
     def _heard(self, request: Mapping[str, Any]) -> Launched:
         token = str(request["clientToken"])
+        if self.is_late and token in self._world.account.requests:
+            return self._launch(request)
         run = next((one for one in self._world.runs() if _launch_of(one).get("token") == token), None)
         if run is None:
             self.broken.append(f"I5: no run tells of {token}")
@@ -128,7 +131,7 @@ class Witness:
         return broken
 
     def _i18_while_it_may_be(self, run: Body, task: Body | None) -> list[str]:
-        """Not after a cancel or a deletion; the first time not after the deadline of the slot, and not suspended."""
+        """Not after a cancel or a deletion; the first time not after the slot's deadline, and not suspended."""
         broken = ["I18: it is cancelled"] if run["spec"].get("cancel") else []
         if "deletionTimestamp" in run["metadata"]:
             broken.append("I18: it is deleted")
@@ -138,7 +141,8 @@ class Witness:
         if slot is None or run["status"].get("attempts"):
             return broken
         deadline = task["spec"].get("startingDeadlineSeconds")
-        if deadline is not None and self._world.clock() >= slot + timedelta(seconds=deadline):
+        begun = any(_slot_of(one) == slot and _is_started(one, run) for one in self._world.runs())
+        if not begun and deadline is not None and self._world.clock() >= slot + timedelta(seconds=deadline):
             broken.append("I18: after startingDeadlineSeconds")
         if task["spec"]["suspend"]:
             broken.append("I18: its task is suspended")
@@ -220,6 +224,13 @@ def _executes(world: World, run: Body) -> bool:
 
 def _launch_of(run: Body) -> dict[str, Any]:
     return run["status"].get("launch") or {}
+
+
+def _is_started(run: Body, before: Body) -> bool:
+    """Whether ECS has, or may have, started a task for an item before another: what began in time goes on."""
+    launch, is_other = _launch_of(run), run["metadata"]["uid"] != before["metadata"]["uid"]
+    is_asked = bool(launch) and not launch.get("refused")
+    return is_other and run["spec"]["task"] == before["spec"]["task"] and (is_asked or "attempts" in run["status"])
 
 
 def _is_outstanding(run: Body) -> bool:
