@@ -87,6 +87,13 @@ class Strike:
 
 
 @dataclass(frozen=True)
+class Pause:
+    """The process stands still before its nth write from now, and makes it, its last one, while another one leads."""
+
+    nth: int
+
+
+@dataclass(frozen=True)
 class Failure:
     """The next calls of an operation fail, before or after their effect."""
 
@@ -96,7 +103,7 @@ class Failure:
     after_effect: bool
 
 
-Trouble = Strike | Failure | None
+Trouble = Strike | Pause | Failure | None
 TROUBLES = st.one_of(
     st.none(),
     st.builds(Strike, st.sampled_from(["before", "after"]), st.integers(0, 5)),

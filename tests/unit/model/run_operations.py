@@ -7,6 +7,7 @@ rest.
 
 from __future__ import annotations
 
+import itertools
 import json
 from datetime import timedelta
 from typing import Any
@@ -23,15 +24,18 @@ from backgroundtask.plan.scheduler import SCHEDULED_TIME
 from fixtures.fake_process import INSTALLATION
 from fixtures.fake_world import GROUP, NAMESPACE, TICKS
 from fixtures.objects import ACCOUNT
+from fixtures.trace import Call, Crash, OnWrite
 from unit.model import laws, run_laws
-from unit.model.operations import CRONS, FAULTS, HOUR, OPERATIONS, Failure, Operations, Strike, Trouble
+from unit.model.operations import CRONS, FAULTS, HOUR, OPERATIONS, Failure, Operations, Pause, Strike, Trouble
 
 NAMES = ("nightly", "nightly", "weekly")
 HOURLY, SELDOM = "0 * * * *", CRONS[0]
+TWICE = frozenset({"ecs.register"})  # of two leaders each registers what it wants, and one revision retires later
 LAUNCHING = ("ecs.run", "ecs.find", "ecs.tasks", "ecs.stop", "kube.patch_status", "kube.add_finalizer", "kube.create")
 TROUBLES = st.one_of(
     st.none(),
     st.builds(Strike, st.sampled_from(["before", "after"]), st.integers(0, 7)),
+    st.builds(Pause, st.integers(0, 7)),
     st.builds(
         Failure, st.sampled_from(OPERATIONS + LAUNCHING * 4), st.sampled_from(FAULTS), st.integers(1, 3), st.booleans()
     ),
@@ -243,6 +247,33 @@ class RunOperations(Operations):
     def some_time_passes(self, seconds: float) -> None:
         self.time_passes(seconds)
 
+    def _meet(self, trouble: Trouble) -> None:
+        self.witness.is_late = False
+        if isinstance(trouble, Pause):
+            self.world.trace.on_write = self._pause(trouble.nth)
+        super()._meet(trouble)
+
+    def _pause(self, nth: int) -> OnWrite:
+        """What a process that was paused beyond its lease does: the fence lets it make the call that it was at."""
+        left = itertools.count(nth, -1)
+
+        def stand_still(moment: str, call: Call) -> None:
+            if moment == "after" or next(left) > 0 or call.operation in TWICE:
+                return
+            self.world.trace.on_write = _undisturbed
+            other = self.world.start()
+            other.read_queues()
+            other.work()
+            self.told += map(str, other.told.told)
+            self.world.trace.on_write, self.witness.is_late = end, True
+
+        def end(moment: str, call: Call) -> None:
+            del moment, call
+            self.world.trace.on_write, self.witness.is_late = _undisturbed, False
+            raise Crash
+
+        return stand_still
+
     def _promises(self) -> None:
         run_laws.all_launches_were_right(self.witness)
         run_laws.i5_a_frozen_launch_stays_as_it_is(self.chronicle)
@@ -295,3 +326,7 @@ class RunOperations(Operations):
         super()._work()
         for arn in sorted(self.world.account.tasks.keys() - self.told_of):
             self._send(self.world.account.tasks[arn], 1)
+
+
+def _undisturbed(moment: str, call: Call) -> None:
+    """Writes take effect."""
