@@ -1,4 +1,4 @@
-"""Whether EventBridge tells the queue `events` how tasks end: the rule of an installation, and its right to send."""
+"""Whether EventBridge tells the queue `events` how tasks fare: the rule of an installation, and its right to send."""
 
 import re
 from collections.abc import Iterator, Mapping
@@ -8,6 +8,7 @@ from backgroundtask.api.template import TemplateSpec
 from backgroundtask.aws import Feed, Inspection
 from backgroundtask.cli.findings import Finding, well, wrong
 from backgroundtask.plan.names import family_prefix
+from backgroundtask.plan.outcome import TELLING
 
 
 def check_feed(about: str, spec: TemplateSpec, installation: str, inspection: Inspection) -> Iterator[Finding]:
@@ -18,8 +19,8 @@ def check_feed(about: str, spec: TemplateSpec, installation: str, inspection: In
         message = f"No EventBridge rule sends to {_name(queue)}: nobody learns how tasks end."
         yield wrong(about, message, _rule(installation))
         return
-    event = _event(spec, installation)
-    fitting = [one for one in feeds if one.pattern and inspection.matches(one.pattern, event)]
+    events = [_event(spec, installation, state) for state in TELLING]
+    fitting = [one for one in feeds if one.pattern and all(inspection.matches(one.pattern, event) for event in events)]
     if not fitting:
         names = ", ".join(one.name for one in feeds)
         yield wrong(about, f"Rule {names} does not match the events of this installation's tasks.", _rule(installation))
@@ -68,8 +69,8 @@ def _several(value: object) -> list[str]:
     return [value] if isinstance(value, str) else [str(one) for one in value] if isinstance(value, list | tuple) else []
 
 
-def _event(spec: TemplateSpec, installation: str) -> dict[str, Any]:
-    """An ECS Task State Change of a task of this installation (Amazon ECS Developer Guide, its events)."""
+def _event(spec: TemplateSpec, installation: str, state: str) -> dict[str, Any]:
+    """An ECS Task State Change of a task of this installation, to a state (Amazon ECS Developer Guide, its events)."""
     partition, account = spec.queues.events.split(":")[1], spec.queues.events.split(":")[4]
     place = f"arn:{partition}:ecs:{spec.region}:{account}"
     cluster = f"{place}:cluster/{spec.cluster.rpartition('/')[2]}"
@@ -87,7 +88,7 @@ def _event(spec: TemplateSpec, installation: str) -> dict[str, Any]:
             "clusterArn": cluster,
             "group": f"family:{family}",
             "taskDefinitionArn": f"{place}:task-definition/{family}:1",
-            "lastStatus": "STOPPED",
+            "lastStatus": state,
             "desiredStatus": "STOPPED",
             "version": 1,
         },
@@ -98,7 +99,7 @@ def _rule(installation: str) -> str:
     prefix = f"family:{family_prefix(installation)}"
     return (
         "Create a rule: source aws.ecs, detail-type ECS Task State Change, detail.clusterArn the cluster, detail.group "
-        f"with the prefix {prefix}, target the queue."
+        f"with the prefix {prefix}, detail.lastStatus {', '.join(TELLING)} or any, target the queue."
     )
 
 

@@ -17,6 +17,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 from backgroundtask.api.names import API_VERSION, TEMPLATE_KIND
 from backgroundtask.errors import Blocked
 from backgroundtask.plan.names import family_prefix
+from backgroundtask.plan.outcome import TELLING
 
 if TYPE_CHECKING:
     from mypy_boto3_sqs import SQSClient
@@ -135,11 +136,15 @@ class _Account:
         return self._sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
 
     def _collect_events(self, name: str, installation: str, cluster: str, queue: str) -> None:
-        """Send the state changes of this installation's tasks to the queue, and let EventBridge do so."""
+        """Send what is to be told of this installation's tasks to the queue, and let EventBridge do so."""
         pattern = {
             "source": ["aws.ecs"],
             "detail-type": ["ECS Task State Change"],
-            "detail": {"clusterArn": [cluster], "group": [{"prefix": f"family:{family_prefix(installation)}"}]},
+            "detail": {
+                "clusterArn": [cluster],
+                "group": [{"prefix": f"family:{family_prefix(installation)}"}],
+                "lastStatus": list(TELLING),
+            },
         }
         rule = self._events.put_rule(Name=f"{name}-tasks", EventPattern=json.dumps(pattern))["RuleArn"]
         self._let_rules_send(queue, rule)

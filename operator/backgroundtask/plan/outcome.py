@@ -7,6 +7,7 @@ the 0 of a container that AWS or a person stopped, since many exit so on SIGTERM
 
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Final
 
 from backgroundtask.api.names import RUN_KIND, TASK_KIND
 from backgroundtask.api.phases import Phase
@@ -73,6 +74,13 @@ _STOPPED_BY = {
     "UserInitiated": "Somebody called StopTask: CloudTrail tells who.",
     "ServiceSchedulerInitiated": "ECS stopped it.",
 }
+
+
+TELLING: Final = ("PROVISIONING", "RUNNING", "STOPPED")
+"""The states of a task whose events say something new of its run: that it was launched, runs, has ended.
+
+The five between them (Amazon ECS Developer Guide, "Amazon ECS task lifecycle") would only be read and deleted.
+"""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

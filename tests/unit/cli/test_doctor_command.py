@@ -229,6 +229,7 @@ def test_a_queue_that_is_gone_is_found(bgt: Patient, world: World) -> None:
         ([], [LETS_RULE_SEND], "No EventBridge rule sends to events"),
         ([Feed("tasks", RULE, is_enabled=True, pattern="family:bgt_other_")], [LETS_RULE_SEND], "does not match"),
         ([Feed("tasks", RULE, is_enabled=True, pattern=None)], [LETS_RULE_SEND], "does not match"),
+        ([Feed("tasks", RULE, is_enabled=True, pattern=f"{FAMILY}@STOPPED")], [LETS_RULE_SEND], "does not match"),
         ([Feed("tasks", RULE, is_enabled=False, pattern=FAMILY)], [LETS_RULE_SEND], "Rule tasks is disabled."),
         ([Feed("tasks", RULE, is_enabled=True, pattern=FAMILY)], [], "may not send"),
         ([Feed("tasks", f"{RULE}-2", is_enabled=True, pattern=FAMILY)], [LETS_RULE_SEND], "may not send"),
