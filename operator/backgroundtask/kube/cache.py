@@ -13,7 +13,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any, Final
 
 from backgroundtask.kube.resource import REPOSITORIES, RUNS, TASKS, TEMPLATES, Body, Resource
-from backgroundtask.kube.snapshot import Change, Snapshot, differs, is_over, keep, version_of
+from backgroundtask.kube.snapshot import Change, Snapshot, is_over, keep, version_of
 
 Key = tuple[str, str]
 """(namespace, name); the namespace of cluster-scoped objects is empty."""
@@ -142,7 +142,7 @@ class Cache:
         self._newest[resource] = max(self._newest[resource], snapshot.version)
         if known is None or known.uid != snapshot.uid:
             return Change.NEW
-        return Change.CHANGED if differs(known.body(), kept) else None
+        return Change.CHANGED if known.packed != snapshot.packed else None
 
     def _bury(self, resource: Resource, body: Mapping[str, Any]) -> Change | None:
         key, uid = _key(body), body["metadata"]["uid"]

@@ -1,4 +1,4 @@
-"""What the cache keeps of an object: the parts that decisions need, compressed, and how two states of it differ.
+"""What the cache keeps of an object: the parts that decisions need, compressed, and whether two states of it differ.
 
 Pure. Refuses to know which object is newer. Most of what the API server stores beside spec and status (managedFields,
 the last applied configuration) is longer than the object itself and decides nothing.
@@ -10,6 +10,7 @@ import sys
 import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any, Final, Self
 
 from backgroundtask.api import names
@@ -31,6 +32,8 @@ GITOPS_ANNOTATIONS: Final = frozenset({"argocd.argoproj.io/tracking-id", "meta.h
 """They tell what keeps an object in Git; the labels that do are kept with all labels."""
 FASTEST: Final = 1
 """zlib's level: a higher one saves 4 % of the bytes for twice the time."""
+MOST_UNPACKED: Final = 256
+"""How many objects are also kept as they are: those that the passes under way read, which takes less than 1 MB."""
 
 
 class Change(enum.Enum):
@@ -46,7 +49,10 @@ class Change(enum.Enum):
 
 @dataclass(frozen=True, slots=True)
 class Snapshot:
-    """One object in one state; `follows` is the name of what it depends on: a run's task, a task's template."""
+    """One object in one state; `follows` is the name of what it depends on: a run's task, a task's template.
+
+    `packed` is without the resourceVersion: it is equal where nothing that is kept has changed.
+    """
 
     uid: str
     version: int
@@ -56,14 +62,26 @@ class Snapshot:
     @classmethod
     def of(cls, kept: Body) -> Self:
         """Pack what `keep` left of an object."""
-        plain = json.dumps(kept, separators=(",", ":"), sort_keys=True, ensure_ascii=False)
+        unversioned = {key: value for key, value in kept["metadata"].items() if key != "resourceVersion"}
+        plain = json.dumps({**kept, "metadata": unversioned}, separators=(",", ":"), sort_keys=True, ensure_ascii=False)
         follows = sys.intern(kept["spec"].get("task") or kept["spec"].get("launchTemplate") or "")
         return cls(kept["metadata"]["uid"], version_of(kept), follows, zlib.compress(plain.encode(), FASTEST))
 
     def body(self) -> Body:
         """The object, made anew for each caller: who changes it changes nothing else."""
-        body: Body = json.loads(zlib.decompress(self.packed))
+        body: Body = json.loads(_unpacked(self.packed))
+        body["metadata"]["resourceVersion"] = str(self.version)
         return body
+
+
+@lru_cache(maxsize=MOST_UNPACKED)
+def _unpacked(packed: bytes) -> bytes:
+    """The JSON of an object.
+
+    A pass reads the same few again and again, and each inflation lets go of the interpreter's lock, which all other
+    threads want: to get it back takes longer than to inflate.
+    """
+    return zlib.decompress(packed)
 
 
 def version_of(body: Mapping[str, Any]) -> int:
@@ -83,11 +101,6 @@ def is_over(body: Mapping[str, Any]) -> bool:
     return bool(metadata.get("deletionTimestamp")) and not metadata.get("finalizers")
 
 
-def differs(before: Body, after: Body) -> bool:
-    """Whether two states, both as `keep` leaves them, differ in more than the resourceVersion."""
-    return _unversioned(before) != _unversioned(after)
-
-
 def keep(body: Mapping[str, Any]) -> Body:
     """The parts of an object that decisions need; annotations, spec and status are there even if empty."""
     metadata = body["metadata"]
@@ -95,10 +108,6 @@ def keep(body: Mapping[str, Any]) -> Body:
     annotations = metadata.get("annotations") or {}
     kept["annotations"] = {key: value for key, value in annotations.items() if _is_kept(key)}
     return {"metadata": kept, "spec": body.get("spec") or {}, "status": body.get("status") or {}}
-
-
-def _unversioned(kept: Body) -> Body:
-    return {**kept, "metadata": {key: value for key, value in kept["metadata"].items() if key != "resourceVersion"}}
 
 
 def _is_kept(annotation: str) -> bool:
