@@ -29,8 +29,9 @@ _LAUNCHES = {"name": "run-task", "service": "ecs", "operations": ["RunTask"], "b
 _SHORT = ["true"]
 _BRIEF = ["sleep", "2"]
 _LONG = ["sleep", "600"]
-_MINUTES = 3
+_SLOTS = 3
 """Slots of each task that have to be kept up with."""
+_MINUTE = timedelta(minutes=1)
 _WAITING = ("ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible")
 _BATCH = 100  # Amazon ECS API, DescribeTasks: tasks
 
@@ -143,19 +144,17 @@ class EveryMinute:
             for body in bodies(self._count, datetime.now(UTC))
         ]
         self._stage.client.ask(do="apply", bodies=tasks, until="ready", timeout=SECONDS)
-        first = datetime.now(UTC).replace(second=0, microsecond=0) + timedelta(minutes=1)
-        slots = [first + timedelta(minutes=number) for number in range(_MINUTES)]
+        first = datetime.now(UTC).replace(second=0, microsecond=0) + _MINUTE
+        slots = [first + _MINUTE * number for number in range(_SLOTS)]
         mark = self._stage.mark()
         ended = eventually(lambda: self._ended(slots), "all slots have ended", seconds=SECONDS)
         counts, caught_up = self._stage.since(mark), datetime.now(UTC)
-        late = [
-            (datetime.fromisoformat(body["status"]["completionTime"]) - slot).total_seconds() for slot, body in ended
-        ]
+        late = [(_recorded(body) - slot).total_seconds() for slot, body in ended]
         phases = Counter(body["status"]["phase"] for _, body in ended)
         yield Figure("every_minute_slots", len(ended))
         yield Figure("every_minute_succeeded", phases["Succeeded"], len(slots) * self._count, more_is_better=True)
-        yield Figure("every_minute_slot_to_end_p50_s", percentile(late, 0.5))
-        yield Figure("every_minute_slot_to_end_p99_s", percentile(late, 0.99), 60)
+        yield Figure("every_minute_slot_to_recorded_p50_s", percentile(late, 0.5))
+        yield Figure("every_minute_slot_to_recorded_p99_s", percentile(late, 0.99), 60)
         yield Figure("every_minute_behind_at_end_s", (caught_up - slots[-1]).total_seconds(), 60)
         runs = max(len(ended), 1)
         yield Figure("every_minute_api_writes_per_run", counts.api_writes / runs)
@@ -166,7 +165,8 @@ class EveryMinute:
 
     def _ended(self, slots: list[datetime]) -> list[tuple[datetime, Body]] | None:
         """Each slot with its run, once the last minute is over and all have ended."""
-        if datetime.now(UTC) < slots[-1] + timedelta(seconds=5) or not self._is_read():
+        since = datetime.now(UTC) - slots[-1]
+        if since < timedelta(seconds=5) or (since < _MINUTE and not self._is_read()):
             time.sleep(1)  # nothing to see before; the API server has better things to do
             return None
         wanted = {slot.strftime("%Y-%m-%dT%H:%M:%SZ"): slot for slot in slots}
@@ -185,6 +185,12 @@ class EveryMinute:
             if any(int(attributes[name]) for name in _WAITING):
                 return False
         return True
+
+
+def _recorded(body: Body) -> datetime:
+    """When the operator stored the end of a run, which is later than the end itself."""
+    told = [one["lastTransitionTime"] for one in body["status"]["conditions"] if one["type"] in {"Complete", "Failed"}]
+    return datetime.fromisoformat(max(told))
 
 
 def run(own: str, task: str, command: list[str]) -> Body:
