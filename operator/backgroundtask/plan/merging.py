@@ -27,7 +27,7 @@ from backgroundtask.plan.attempts import (
 )
 from backgroundtask.plan.backoff import launch_delay, retry_delay
 from backgroundtask.plan.definition import Logs
-from backgroundtask.plan.moments import stamp
+from backgroundtask.plan.moments import moment, stamp
 from backgroundtask.plan.outcome import Outcome, Task, outcome
 from backgroundtask.plan.scene import Policy
 from backgroundtask.plan.transitions import conditions, later, stopped
@@ -144,7 +144,7 @@ def _counting(
     seen = outcome(task)
     said, more = replace(seen, phase=after.phase or seen.phase), _NOTHING
     if attempt.completion_time:
-        said, more = _consequence(run, after, seen, policy=policy or _NEVER_AGAIN, now=task.stopped_at or now)
+        said, more = _consequence(run, after, seen, policy=policy or _NEVER_AGAIN, now=now)
     told = {"phase": said.phase, "reason": said.reason, "message": said.message}
     return after.model_copy(update={**more, **told, "conditions": conditions(run, said, now)})
 
@@ -167,8 +167,10 @@ def _consequence(
     """What the end of an attempt is for the run: its end, too, or another attempt."""
     attempt = after.attempts[-1] if after.attempts else None
     counted = attempt_of(after, after.task_arn) or attempt
+    ended_at = (moment(counted.completion_time) if counted else None) or now
+    since = min(ended_at, now)  # AWS's clock may be ahead of ours, and nobody is to wait for that, too
     end = {
-        "completion_time": stamp(now),
+        "completion_time": stamp(ended_at),
         "exit_code": counted.exit_code if counted else None,
         "stop_code": counted.stop_code if counted else None,
     }
@@ -179,11 +181,11 @@ def _consequence(
     is_over = run.spec.cancel or run.metadata.deletion_timestamp is not None
     if seen.is_transient and policy is not _NEVER_AGAIN and not is_over:
         failures = (after.launch_failures or 0) + 1
-        retry_time = stamp(now + launch_delay(failures))
+        retry_time = stamp(since + launch_delay(failures))
         return _again(after, seen), {"launch_failures": failures, "retry_time": retry_time}
     failed = (after.failed_attempts or 0) + 1
     if failed <= policy.backoff_limit and not is_over:
-        return _again(after, seen), {"failed_attempts": failed, "retry_time": stamp(now + retry_delay(failed))}
+        return _again(after, seen), {"failed_attempts": failed, "retry_time": stamp(since + retry_delay(failed))}
     end["failed_attempts"] = failed
     return (_limit_exceeded(seen, failed, policy) if policy.backoff_limit and not is_over else seen), end
 

@@ -55,6 +55,13 @@ class TestCountedFailures:
         assert (status.completion_time, status.exit_code) == (None, None)
         assert [one.reason for one in status.attempts] == ["NonZeroExitCode"]
 
+    def test_where_the_clock_of_aws_is_ahead_it_waits_no_longer_for_that(self) -> None:
+        early = SLOT + minutes(1)
+
+        status = after(slot_run(), seen("STOPPED", exit_code=1), now=early)
+
+        assert status.retry_time == "2026-11-21T03:01:10Z"
+
     @pytest.mark.parametrize(
         ("times", "retry_time"), [(1, "03:02:20"), (2, "03:02:40"), (5, "03:07:20"), (6, "03:08:00"), (90, "03:08:00")]
     )
