@@ -15,8 +15,9 @@ from backgroundtask.controller.admission import CONCURRENT_RUNS_LIMIT, Admission
 from backgroundtask.controller.context import Context
 from backgroundtask.controller.ecs_runs import EcsRuns, Whose
 from backgroundtask.controller.keys import TaskKey
-from backgroundtask.controller.ledger import UNREACHABLE, Ledger
+from backgroundtask.controller.ledger import Ledger
 from backgroundtask.errors import Blocked, Expected, Rejected
+from backgroundtask.kube.transport import UNREACHABLE
 from backgroundtask.plan.allowance import refuse_repetition, revision_of, role_of_launch
 from backgroundtask.plan.life import Decisions, End, Hold, Launch, Resend, Search, Step, Stop
 from backgroundtask.plan.observed import Revision

@@ -23,15 +23,13 @@ from backgroundtask.controller.statuses import difference, write_status
 from backgroundtask.errors import Busy, Expected, Rejected
 from backgroundtask.kube.cache import DELETED
 from backgroundtask.kube.resource import RUNS, Body
+from backgroundtask.kube.transport import UNREACHABLE
 from backgroundtask.plan.definition import Logs
 from backgroundtask.plan.identity import AccountedSlots, RunOf, has_ended, is_told_again, run_of
 from backgroundtask.plan.merging import merged
 from backgroundtask.plan.outcome import Task
 from backgroundtask.plan.runs import run_for_slot
 from backgroundtask.plan.scene import Policy
-
-UNREACHABLE = "Unreachable"
-"""The reason of a request that nobody answers (`kube.transport`): each more would take its full time, too."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
